@@ -74,14 +74,14 @@ impl Command {
             Self::Send(args) => planned(send::Plan::new(&args), send::run),
             Self::Receive(args) => planned(receive::Plan::new(&args), receive::run),
             Self::Check(args) => planned(check::Plan::new(&args), check::run),
-            Self::Relay(args) => planned(relay::Plan::new(&args), relay::run),
+            Self::Relay(args) => planned(relay::Plan::new(args), relay::run),
             Self::Explain(args) => planned(explain::Plan::new(&args), explain::run),
             Self::Nc(args) => args.run(),
             Self::Demo(args) => demo::run(demo::Plan::new(&args)),
             Self::Completions(args) => {
                 completions::run(&completions::Plan::new(&args), &Cli::<Self>::command())
             }
-            Self::Man(man::Args {}) => man::run(Cli::<Self>::command()),
+            Self::Man(args) => man::run(&args, Cli::<Self>::command()),
         }
     }
 }

@@ -7,6 +7,7 @@ use adieu::{
     Ending, Endpoint, ErrorMeaning, ListenCause, ListenError, LocalEnd, Missing, PassedSocketError, Report,
     Role, Setting, Side, Timer,
 };
+use adieu_relay::{Closed, RelaySide};
 use adieu_transfer::Advice;
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
@@ -89,6 +90,32 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
     }
 }
 
+/// For a connection of a relay.
+pub(crate) fn for_relayed(closed: &Closed) -> Option<&'static str> {
+    if !closed.faults.is_empty() {
+        // It was asked for.
+        return None;
+    }
+    let side = closed.cut_at()?;
+    let report = match side {
+        RelaySide::Client => closed.client_report(),
+        RelaySide::Upstream => closed.upstream_report()?,
+    };
+    let is_unannounced = report.tls_close_notify_received == Some(false)
+        && report.tls_alert.is_none()
+        && report.error.is_none();
+    match (report.ending(), side) {
+        (Ending::Truncated, RelaySide::Upstream) if is_unannounced => Some(
+            "the upstream ends TLS without close_notify, as nginx does: if the bytes say themselves where they end, as in HTTP, --tls-eof framed takes this for an end",
+        ),
+        (Ending::Truncated, RelaySide::Client) if is_unannounced => Some(
+            "the client ends TLS without close_notify: if the bytes say themselves where they end, as in HTTP, --tls-eof framed takes this for an end",
+        ),
+        (Ending::NoConnection, RelaySide::Upstream) if report.tls_failure.is_none() => for_report(report),
+        _ => None,
+    }
+}
+
 fn meaning(report: &Report) -> Option<ErrorMeaning> {
     report.error.as_ref()?.meaning()
 }
@@ -126,6 +153,10 @@ fn for_no_connection(report: &Report) -> Option<&'static str> {
         }
         E::Unreachable => Some("there is no route: check the address and this machine's network"),
         E::NoSuchFile => Some("there is no such socket file: is the server running?"),
+        // connect(2), EACCES.
+        E::Forbidden if matches!(endpoint, Some(Endpoint::Udp { .. })) => {
+            Some("a network's broadcast address needs --broadcast; else a firewall rule forbids it")
+        }
         E::Forbidden | E::NotPermitted => Some("a permission or a firewall rule forbids it"),
         E::NameServerSilent => Some("check this machine's network and its name server, or try again"),
         E::NoSuchName => Some("check the name, or give an address"),

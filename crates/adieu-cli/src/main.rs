@@ -3,6 +3,10 @@
 //! `main` only maps a result to an exit status. Each command has a folder; the options they share have one definition; only
 //! this crate prints.
 
+// Rust's own `main` prepares a message for a stack overflow, and reads /proc/self/maps for it: a tenth of a tiny exchange's
+// time. With glibc, which hands the arguments to std without it, `main` is ours, in os/unix/start.rs.
+#![cfg_attr(all(target_os = "linux", target_env = "gnu", not(test)), no_main)]
+
 mod addresses;
 mod cli;
 mod commands;
@@ -23,7 +27,6 @@ mod steps;
 
 use crate::exit::ExitStatus;
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 /// The one function of libm that is used (by the progress bar), so that no program has to load that library at its start.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -34,7 +37,13 @@ extern "C" fn pow(base: f64, exponent: f64) -> f64 {
     libm::pow(base, exponent)
 }
 
-fn main() -> ExitCode {
+#[cfg(not(all(target_os = "linux", target_env = "gnu", not(test))))]
+fn main() -> std::process::ExitCode {
+    run().into()
+}
+
+/// The whole program: what it returns is the process's exit status.
+fn run() -> ExitStatus {
     std::panic::set_hook(Box::new(|panic| {
         printer::complain(&format!("this is a bug in adieu, please report it: {panic}"));
         said::finish();
@@ -44,9 +53,9 @@ fn main() -> ExitCode {
     #[cfg(target_os = "linux")]
     if os::guard::is_asked_for(&words) {
         os::guard::run();
-        return ExitCode::SUCCESS;
+        return ExitStatus::Success;
     }
     let status = cli::run(&words);
     said::finish();
-    status.into()
+    status
 }

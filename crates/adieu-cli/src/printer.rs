@@ -228,7 +228,7 @@ impl Printer {
         let (mut status, mut is_lost) = (status, false);
         if let Some((name, file)) = &self.file {
             let line = if self.format == ReportFormat::Json { json() } else { adieu::shown(text.as_bytes()) };
-            let mut written = file.write(&format!("{line}\n"));
+            let mut written = file.write(&format!("{line}\n")).map(drop);
             if written.is_ok() && self.kind != Kind::Service {
                 written = file.finish(FOR_THE_FILE);
             }
@@ -317,8 +317,14 @@ impl Printer {
         }
     }
 
-    /// Reports a connection of a relay: `json` where that is the format, else `text`.
-    pub(crate) fn relayed(&self, json: impl Fn() -> String, text: impl Fn() -> String, is_good: bool) {
+    /// Reports a connection of a relay: `json` where that is the format, else `text`. A person on stderr is given the hint too.
+    pub(crate) fn relayed(
+        &self,
+        json: impl Fn() -> String,
+        text: impl Fn() -> String,
+        hint: impl FnOnce() -> Option<&'static str>,
+        is_good: bool,
+    ) {
         if self.format == ReportFormat::None {
             return;
         }
@@ -333,6 +339,9 @@ impl Printer {
             said::json_line(&json());
         } else if !(self.quiet && is_good) {
             said::text(if is_good { Style::Plain } else { Style::Bad }, &text());
+            if let Some(hint) = hint() {
+                said::hint(hint);
+            }
         }
     }
 
@@ -341,7 +350,11 @@ impl Printer {
         if self.quiet && cut.is_empty() {
             return;
         }
-        let mut text = format!("stopped by {}; {finished} finished, {} cut", by.name(), cut.len());
+        let mut text = format!(
+            "stopped by {}; of the connections that were open {finished} finished, {} cut",
+            by.name(),
+            cut.len()
+        );
         if !cut.is_empty() {
             text += &format!(": {}", cut.join("; "));
         }

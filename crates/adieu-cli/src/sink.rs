@@ -1,5 +1,7 @@
 //! Somewhere to write to that never holds up whoever has something to say.
 //!
+//! A sink may leave all to the thread, for one who must not even wait for a disk ([`Sink::beside`]).
+//!
 //! A line is written at once where that takes no waiting. Where it would wait (a full pipe, a stopped terminal, a FIFO that
 //! nobody reads), it is queued, and a thread that is started then does the waiting. The queue is bounded: what has no room in it
 //! is dropped and counted, and the count is written as soon as something can be. Lines keep their order.
@@ -16,9 +18,15 @@ use std::time::Duration;
 /// What is queued at most, in bytes.
 const ROOM: usize = 256 * 1024;
 
-/// Once lines were dropped, others are queued when there is no more than this: else every short line would find room for
+/// What is queued at most where nothing is written at once, in bytes: several thousand lines.
+const ROOM_BESIDE: usize = 8 * 1024 * 1024;
+
+/// What the thread writes at once at most, in bytes, unless one line is longer.
+const BATCH: usize = 64 * 1024;
+
+/// Once lines were dropped, others are queued when no more than this part of the room is taken: else every short line would find room for
 /// itself and for the count of the long ones before it.
-const ROOM_AGAIN: usize = ROOM / 2;
+const AGAIN: usize = 2;
 
 /// Where the lines go.
 pub(crate) enum Target {
@@ -37,9 +45,16 @@ pub(crate) struct Sink {
 struct Shared {
     /// The line that says how many were dropped.
     dropped: fn(u64) -> String,
+    /// What is queued at most, in bytes.
+    room: usize,
+    /// Nothing is written by whoever says it, and this hears of each failure. `None`: what takes no waiting is.
+    beside: Option<Box<Failed>>,
     state: Mutex<State>,
     changed: Condvar,
 }
+
+/// Who hears that a line could not be written.
+type Failed = dyn Fn(&io::Error) + Send + Sync;
 
 struct State {
     target: Arc<Target>,
@@ -50,6 +65,8 @@ struct State {
     /// Lines that were dropped since the last one that was queued.
     dropped: u64,
     has_thread: bool,
+    /// The thread waits for something to write.
+    is_resting: bool,
     /// The thread is writing what it has taken from the queue.
     writing: bool,
     /// The last line was written in part, and then the system refused the rest: the next one begins a new line.
@@ -71,17 +88,32 @@ impl State {
 
 impl Sink {
     pub(crate) fn new(target: Target, dropped: fn(u64) -> String) -> Self {
+        Self::with(target, dropped, ROOM, None)
+    }
+
+    /// The same, but every line is written by the thread: whoever says it does not wait for a disk either. `failed` hears of each
+    /// line that could not be written, on that thread.
+    pub(crate) fn beside(
+        target: Target,
+        dropped: fn(u64) -> String,
+        failed: impl Fn(&io::Error) + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(target, dropped, ROOM_BESIDE, Some(Box::new(failed)))
+    }
+
+    fn with(target: Target, dropped: fn(u64) -> String, room: usize, beside: Option<Box<Failed>>) -> Self {
         let state = State {
             target: Arc::new(target),
             queue: VecDeque::new(),
             queued: 0,
             dropped: 0,
             has_thread: false,
+            is_resting: false,
             writing: false,
             is_torn: false,
             failure: None,
         };
-        let shared = Shared { dropped, state: Mutex::new(state), changed: Condvar::new() };
+        let shared = Shared { dropped, room, beside, state: Mutex::new(state), changed: Condvar::new() };
         Self { shared: Arc::new(shared) }
     }
 
@@ -92,36 +124,38 @@ impl Sink {
         state.is_torn = false;
     }
 
-    /// Writes a line, or queues or drops it.
+    /// Writes a line, or queues or drops it. False: it is dropped.
     ///
     /// # Errors
     ///
     /// What the system said, if it could be written without waiting. Of a line that is queued, [`Sink::finish`] tells.
-    pub(crate) fn write(&self, line: &str) -> io::Result<()> {
+    pub(crate) fn write(&self, line: &str) -> io::Result<bool> {
         let mut state = self.shared.state();
-        let line = if state.is_torn { Cow::Owned(format!("\n{line}")) } else { Cow::Borrowed(line) };
+        let is_beside = self.shared.beside.is_some();
+        let line =
+            if state.is_torn && !is_beside { Cow::Owned(format!("\n{line}")) } else { Cow::Borrowed(line) };
         let mut rest = line.as_bytes();
-        if state.is_idle() {
+        if !is_beside && state.is_idle() {
             let written = state.target.write_now(&mut rest);
             if let Some(last) = line.as_bytes()[..line.len() - rest.len()].last() {
                 state.is_torn = written.is_err() && *last != b'\n';
             }
             written?;
             if rest.is_empty() {
-                return Ok(());
+                return Ok(true);
             }
         }
-        state.is_torn = false;
+        state.is_torn &= is_beside;
         // What is larger than all the room goes when nothing is before it.
-        let room = if state.dropped > 0 { ROOM_AGAIN } else { ROOM };
+        let room = if state.dropped > 0 { self.shared.room / AGAIN } else { self.shared.room };
         if state.queued > 0 && state.queued + rest.len() > room {
             state.dropped += 1;
-            return Ok(());
+            return Ok(false);
         }
         self.shared.note_dropped(&mut state);
         state.push(rest.to_vec());
         self.start(&mut state);
-        Ok(())
+        Ok(true)
     }
 
     /// Writes what is worth nothing later, such as a progress bar: now or not at all.
@@ -158,9 +192,9 @@ impl Sink {
             let thread = std::thread::Builder::new().name("adieu-says".into()).stack_size(64 * 1024);
             state.has_thread = thread.spawn(move || shared.run()).is_ok();
         }
-        if state.has_thread {
+        if state.is_resting {
             self.shared.changed.notify_all();
-        } else {
+        } else if !state.has_thread {
             // It is tried again with the next line.
             state.dropped += state.queue.drain(..).count() as u64;
             state.queued = 0;
@@ -189,22 +223,65 @@ impl Shared {
             while state.queue.is_empty() {
                 self.note_dropped(&mut state);
                 if state.queue.is_empty() {
+                    state.is_resting = true;
                     state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    state.is_resting = false;
                 }
             }
-            let Some((target, line)) = state.queue.pop_front() else { continue };
-            state.queued -= line.len();
+            let Some((target, mut lines)) = state.queue.pop_front() else { continue };
+            let goes_too = |(to, next): &(Arc<Target>, Vec<u8>), lines: &[u8]| {
+                Arc::ptr_eq(to, &target) && lines.len() + next.len() <= BATCH
+            };
+            while state.queue.front().is_some_and(|next| goes_too(next, &lines)) {
+                lines.extend(state.queue.pop_front().into_iter().flat_map(|(_, next)| next));
+            }
+            state.queued -= lines.len();
             state.writing = true;
+            let mut is_torn = state.is_torn;
             drop(state);
-            let written = target.write_waiting(&mut opened, &line);
+            let failure = self.write_lines(&target, &mut opened, &lines, &mut is_torn);
             let mut state = self.state();
             state.writing = false;
-            if let Err(error) = written {
+            if Arc::ptr_eq(&state.target, &target) {
+                state.is_torn = is_torn;
+            }
+            if let Some(error) = failure {
                 state.failure.get_or_insert(error);
             }
             drop(state);
             self.changed.notify_all();
         }
+    }
+
+    /// Writes lines, and after one that cannot be written the next. Gives the first failure, if nobody else hears of it.
+    fn write_lines(
+        &self,
+        target: &Arc<Target>,
+        opened: &mut Option<(Arc<Target>, File)>,
+        mut lines: &[u8],
+        is_torn: &mut bool,
+    ) -> Option<io::Error> {
+        let mut failure = None;
+        while !lines.is_empty() {
+            let begun =
+                if *is_torn { Cow::Owned([&b"\n"[..], lines].concat()) } else { Cow::Borrowed(lines) };
+            let mut rest = &*begun;
+            let Err(error) = target.write_waiting(opened, &mut rest) else {
+                *is_torn = false;
+                break;
+            };
+            let written = &begun[..begun.len() - rest.len()];
+            let consumed = written.len().saturating_sub(usize::from(*is_torn));
+            *is_torn = written.last().map_or(*is_torn, |last| *last != b'\n');
+            // The line that was refused is lost. Each of those after it is tried.
+            let line_end = lines[consumed..].iter().position(|byte| *byte == b'\n');
+            lines = line_end.map_or(&[], |at| &lines[consumed + at + 1..]);
+            match &self.beside {
+                Some(failed) => failed(&error),
+                None => failure = failure.or(Some(error)),
+            }
+        }
+        failure
     }
 }
 
@@ -230,19 +307,60 @@ impl Target {
     fn write_waiting(
         self: &Arc<Self>,
         opened: &mut Option<(Arc<Self>, File)>,
-        line: &[u8],
+        lines: &mut &[u8],
     ) -> io::Result<()> {
         match &**self {
-            Self::Stderr => adieu_os::write_waiting(LinesTo::Stderr, line),
-            Self::File(file) => adieu_os::write_waiting(LinesTo::File(file), line),
+            Self::Stderr => adieu_os::write_waiting(LinesTo::Stderr, lines),
+            Self::File(file) => {
+                // It says how much was written.
+                self.write_now(lines)?;
+                adieu_os::write_waiting(LinesTo::File(file), lines)
+            }
             Self::Fifo(path) => {
                 let file = match opened.take().filter(|(of, _)| Arc::ptr_eq(of, self)) {
                     Some((_, file)) => file,
                     None => File::options().write(true).open(path)?,
                 };
                 let (_, file) = opened.insert((Arc::clone(self), file));
-                adieu_os::write_waiting(LinesTo::File(file), line)
+                adieu_os::write_waiting(LinesTo::File(file), lines)
             }
         }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::io::{BufRead, BufReader};
+    use std::os::fd::OwnedFd;
+
+    /// Nobody reads, and whoever says something is not held up. Once somebody reads, what was queued comes in its order, and then how
+    /// many lines were dropped.
+    #[test]
+    fn beside_nothing_waits_for_a_reader_and_what_is_dropped_is_counted() {
+        let (reader, writer) = io::pipe().expect("a pipe");
+        let target = Target::File(File::from(OwnedFd::from(writer)));
+        let sink = Sink::beside(target, |lines| format!("dropped {lines}\n"), |error| panic!("{error}"));
+        let line = format!("{}\n", "x".repeat(999));
+        let kept = (0..20_000).filter(|_| sink.write(&line).expect("it is not written here")).count();
+        assert!((ROOM_BESIDE / 1000..20_000).contains(&kept), "{kept}");
+        let mut lines = BufReader::new(reader).lines().map(|line| line.expect("text"));
+        assert_eq!(lines.by_ref().take(kept).filter(|line| line.len() == 999).count(), kept);
+        assert_eq!(lines.next().expect("the count"), format!("dropped {}", 20_000 - kept));
+    }
+
+    #[test]
+    fn beside_a_failure_is_heard_for_each_line() {
+        let (reader, writer) = io::pipe().expect("a pipe");
+        drop(reader);
+        let failures = Arc::new(Mutex::new(0));
+        let counted = Arc::clone(&failures);
+        let target = Target::File(File::from(OwnedFd::from(writer)));
+        let sink = Sink::beside(target, |_| String::new(), move |_| *counted.lock().expect("no panic") += 1);
+        for _ in 0..3 {
+            assert!(sink.write("line\n").expect("it is not written here"));
+        }
+        sink.finish(Duration::from_secs(20)).expect("nothing is left");
+        assert_eq!(*failures.lock().expect("no panic"), 3);
     }
 }

@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+use adieu_testkit::places;
 use adieu_testkit::schema::Schema;
 use adieu_testkit::skip::counterpart;
 use adieu_testkit::tls::authority::Authority;
@@ -213,7 +214,7 @@ fn an_option_for_tls_without_tls_is_a_usage_error() {
 
 #[test]
 fn a_plain_connection_reads_nothing_for_tls() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = places::listener();
     let address = listener.local_addr().expect("bound").to_string();
     let Some(strace) = counterpart("a_plain_connection_reads_nothing_for_tls", "strace") else { return };
     let serving = std::thread::spawn(move || drop(listener.accept()));
@@ -293,12 +294,6 @@ impl Server {
     }
 }
 
-/// A port that nobody has: asked of the kernel, and given back.
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
-    listener.local_addr().expect("bound").port()
-}
-
 /// Waits until somebody listens there.
 fn await_listener(port: u16) {
     let began = Instant::now();
@@ -309,7 +304,7 @@ fn await_listener(port: u16) {
 }
 
 fn openssl_server(openssl: &Path, more: &[&str]) -> (Running, u16) {
-    let port = free_port();
+    let port = places::free_port();
     let (certificate, key) = &Authority::loopback().files;
     let mut command = Command::new(openssl);
     let accept = format!("127.0.0.1:{port}");
@@ -510,7 +505,7 @@ fn run_open(mut command: Command, input: &[u8]) -> Output {
 
 fn nginx_serving(nginx: &Path, version: &str) -> (Running, u16) {
     let directory = tempfile::tempdir().expect("a directory");
-    let port = free_port();
+    let port = places::free_port();
     let root: PathBuf = directory.path().to_owned();
     std::fs::write(root.join("file"), vec![b'x'; 3_000_000]).expect("room");
     let (certificate, key) = &Authority::loopback().files;

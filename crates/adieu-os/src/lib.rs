@@ -70,13 +70,15 @@ pub use indirect::{Direct, Lane};
 #[cfg(not(target_os = "linux"))]
 pub use refused::*;
 
-/// What TCP_INFO, or SIO_TCP_INFO, adds to a report.
+/// What TCP_INFO, or SIO_TCP_INFO, tells beside a [`Sample`](adieu_proto::Sample).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TcpFacts {
     /// The smoothed round-trip time. `None`: not measured, or not told.
     pub rtt: Option<Duration>,
     /// Segments that were sent again. `None`: not told; Windows counts bytes that were sent again, and no segments.
     pub retransmitted_segments: Option<u64>,
+    /// The connection is over, so closing its socket sends nothing. False where that is not told.
+    pub is_over: bool,
 }
 
 /// What lines are written to.
@@ -106,6 +108,8 @@ pub struct Calls {
 pub struct SampleContext {
     /// It is TCP, where there is something to acknowledge.
     pub is_tcp: bool,
+    /// It is Multipath TCP, of which TCP_INFO tells the first subflow alone.
+    pub is_multipath: bool,
     /// Our sending side is shut down.
     pub fin_sent: bool,
     /// The peer's EOF was received.

@@ -34,7 +34,7 @@ pub fn set_fast_open(_: &SockRef<'_>, _: u32) -> io::Result<()> {
 }
 
 /// Not here.
-pub fn send_clients_to_the_next(_: &SockRef<'_>) -> io::Result<()> {
+pub fn send_clients_to(_: &SockRef<'_>, _: u32) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

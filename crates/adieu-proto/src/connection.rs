@@ -37,13 +37,16 @@ pub struct Connection {
     is_relayed: bool,
     /// Our sending side was kept open for a silent peer for long enough.
     peer_grace_over: bool,
-    /// The grace of our input once it has given a byte, if it has another one before.
     /// Our FIN is held back after our input's end.
     fin_hold: Option<FinHold>,
+    /// Until then our end waits for the EOF of a peer that has ended its stream.
+    end_held_until: Option<Time>,
     /// The transport itself still has octets to send: TLS records.
     owes: bool,
     /// The program says when to close; until then an ended connection stays open.
     held: bool,
+    /// Nothing more of what the peer sends is taken.
+    has_enough: bool,
     /// Octets that were sent before the connection was given to us and not acknowledged then.
     sent_before: u64,
     counts: Counts,
@@ -75,8 +78,10 @@ impl Connection {
             is_relayed: false,
             peer_grace_over: false,
             fin_hold: None,
+            end_held_until: None,
             owes: false,
             held: false,
+            has_enough: false,
             sent_before: 0,
             counts: Counts::default(),
             milestones: Milestones::default(),
@@ -141,6 +146,7 @@ impl Connection {
             return;
         }
         self.receive = ReceiveHalf::Eof;
+        self.end_held_until = None;
         if self.evidence.fault.is_none() {
             self.evidence.eof = true;
             self.milestones.peer_eof = Some(now);
@@ -158,6 +164,7 @@ impl Connection {
             return;
         }
         self.receive = ReceiveHalf::StreamEnded;
+        self.end_held_until = self.config.end_hold.map(|hold| now.saturating_add(hold));
         self.milestones.stream_end = Some(now);
         self.ended_first.get_or_insert(Side::Peer);
         self.timers.peer_acted(now);
@@ -209,6 +216,13 @@ impl Connection {
         if fault.call == Call::Receive && self.is_receiving() {
             self.receive = ReceiveHalf::Failed;
         }
+        self.conclude(now);
+    }
+
+    /// The program takes nothing more of what the peer sends. So a fault, known already or told later, ends the connection without
+    /// what came before it.
+    pub fn handle_enough(&mut self, now: Time) {
+        self.has_enough = true;
         self.conclude(now);
     }
 
@@ -269,6 +283,10 @@ impl Connection {
                 self.evidence.socket_error_clear = Some(self.evidence.socket_error_clear != Some(false));
             }
             SocketError::Unknown => {}
+            SocketError::Fault(fault) if self.is_refusal_of_our_end(now, fault, &sample) => {
+                self.evidence.socket_error_clear = Some(false);
+                self.evidence.end_refused = true;
+            }
             SocketError::Fault(fault) => {
                 self.evidence.socket_error_clear = Some(false);
                 self.handle_fault(now, fault);
@@ -332,6 +350,13 @@ impl Connection {
         self.fin_hold = None;
         self.peer_grace_over = true;
         self.update_timers(now);
+    }
+
+    /// Our end does not wait for the EOF of the peer's transport: whoever asked for it waits until it is sent. See
+    /// [`Config::end_hold`].
+    pub fn release_end(&mut self) {
+        self.config.end_hold = None;
+        self.end_held_until = None;
     }
 
     /// Whether our output took everything will be told with [`Connection::handle_output_ended`]. Until then our sending
@@ -519,6 +544,10 @@ impl Connection {
         }
         if is_due(self.fin_due_at()) {
             return self.release_fin(now);
+        }
+        if is_due(self.end_due_at()) {
+            self.end_held_until = None;
+            return;
         }
         match &self.stage {
             Stage::Decided { .. } | Stage::Closed(_) => {}

@@ -11,6 +11,10 @@ pub enum Ending {
     /// Both directions ended by EOF, every byte and our FIN were acknowledged, and nothing up to our close said
     /// otherwise.
     ///
+    /// Of a stream with an end mark of its own (TLS close_notify) also this: the peer had ended its stream and closed, so
+    /// that its TCP could only refuse our end, with a reset; every byte before it was acknowledged. See
+    /// [`Evidence::end_refused`].
+    ///
     /// It does not say that the peer's application has processed anything: only a receipt could.
     Graceful,
     /// An RST ended it: the peer's; or ours, because the user asked for it or the other side of a relay was cut.

@@ -91,6 +91,9 @@ pub struct Fault {
 pub enum Unacknowledged {
     /// So many octets of sequence space: bytes, and one for our FIN once it is queued (Linux: `SIOCOUTQ`).
     Octets(u64),
+    /// Our end and nothing else: the whole end mark that our transport ends its stream with (TLS close_notify), and our FIN.
+    /// Everything before them is acknowledged, and no octet of them is.
+    End,
     /// Some octets, our FIN among them; how many is not told (Windows: the state of its TCP).
     Uncounted,
     /// There is nothing to acknowledge: both ends are in one kernel (Unix sockets), which has the bytes.
@@ -139,6 +142,8 @@ pub struct Path {
     /// How long an answer of the peer's TCP takes at most, as far as was measured: the retransmission timeout without its
     /// backoff (RFC 6298).
     pub answer_within: Option<Duration>,
+    /// The shortest time in which an answer of the peer's TCP was measured (Linux: `tcpi_min_rtt`).
+    pub answer_after: Option<Duration>,
 }
 
 /// How our kernel asks for an acknowledgement that is missing: by sending again, or by probing a closed window.
@@ -172,6 +177,14 @@ pub struct Evidence {
     pub end_mark: Option<bool>,
     /// Only what we send has timed out: meanwhile the peer went on talking.
     pub peer_spoke: bool,
+    /// The peer's TCP answered our end alone, our end mark and our FIN, with a reset: the peer had ended its stream and
+    /// closed, and nobody was left to take a mark. Everything before it was acknowledged.
+    ///
+    /// It rests on this: the peer's stream had ended by its own mark and by EOF; our end was sent without an error; after the
+    /// reset everything before it was acknowledged and no octet of it was; the reset came no sooner than an answer of the
+    /// peer's takes; and the peer's TCP had been heard within the minute before. That its program had read everything is
+    /// not known, as it never is without a receipt.
+    pub end_refused: bool,
     /// The other side of a relay was cut before anything else ended this connection.
     pub other_side_cut: bool,
 }

@@ -29,7 +29,8 @@
 //! - exactly one [`Outcome`] per connection;
 //! - a reset is sticky: an EOF after it changes nothing;
 //! - never [`Ending::Graceful`] without both directions ended by EOF, all bytes and the FIN acknowledged, and
-//!   SO_ERROR read as clear;
+//!   SO_ERROR read as clear; but an end mark of ours (TLS close_notify) may be refused by the reset of a peer that had ended
+//!   and closed ([`Evidence::end_refused`]);
 //! - received bytes are handed on before a fault becomes the ending;
 //! - whoever knows that a stream is not whole, incoming or outgoing, aborts, after what was sent before is acknowledged
 //!   (each acknowledgement within [`Config::flush_timeout`]); it never shuts its sending side down;

@@ -126,7 +126,13 @@ mod tests {
     ) {
         let asking = Some(Asking { retransmissions, probes, every: ms(20) });
         let last_heard = Some(ms(now - heard_at));
-        let path = Path { last_heard, segments_received: Some(segments), asking, answer_within: Some(ms(5)) };
+        let path = Path {
+            last_heard,
+            segments_received: Some(segments),
+            asking,
+            answer_within: Some(ms(5)),
+            answer_after: None,
+        };
         watch.look(ms(now), &path, true, false);
     }
 
@@ -177,12 +183,8 @@ mod tests {
         look_at(&mut watch, 40, 1, 0, 6, 25);
         assert_eq!(unanswered(&watch), (false, false), "the count began anew");
 
-        let path = |asking| Path {
-            asking,
-            segments_received: Some(5),
-            last_heard: Some(ms(20)),
-            answer_within: None,
-        };
+        let path =
+            |asking| Path { asking, segments_received: Some(5), last_heard: Some(ms(20)), ..Path::default() };
         let again = Some(Asking { retransmissions: 3, probes: 0, every: ms(20) });
         for (asking, outstanding, acknowledged) in
             [(again, true, true), (again, false, false), (None, true, false)]

@@ -57,6 +57,11 @@ pub struct Config {
     /// Both directions have ended, the peer's by the stream's own end (TLS close_notify), and only its transport's EOF
     /// is missing, for this long; or for eight times as long as an answer takes at most on this path, up to six times this.
     pub eof_grace: Option<Duration>,
+    /// Once the peer has ended its stream inside its transport (TLS close_notify), our own end waits for this long at most
+    /// until the transport's EOF is there too. A peer that closes at once sends it in the same breath. If our end mark were there
+    /// before, unread, the peer's close would be a reset: nobody could tell it from that of a peer that left our bytes
+    /// unread. `None`: our end does not wait. See also [`Connection::release_end`](crate::Connection::release_end).
+    pub end_hold: Option<Duration>,
     /// The stream has an end mark of its own, and EOF before it is a truncation.
     pub end_mark: bool,
     /// A time limit that passes after our half-close aborts the connection too: the peer sees a reset. Otherwise it is closed,
@@ -72,6 +77,9 @@ impl Config {
     pub const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
     /// How long the peer may leave its transport open by default, once both streams have ended.
     pub const EOF_GRACE: Duration = Duration::from_secs(5);
+    /// How long our end waits for the EOF of a peer that has ended its stream, where it does: longer than a busy system leaves
+    /// a program between two of its calls.
+    pub const END_HOLD: Duration = Duration::from_millis(50);
     /// How long connecting may take by default.
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -99,6 +107,7 @@ impl Default for Config {
             flush_timeout: Self::FLUSH_TIMEOUT,
             dead_peer: Some(Self::DEAD_PEER),
             eof_grace: Some(Self::EOF_GRACE),
+            end_hold: None,
             end_mark: false,
             abort_at_limit: false,
         }

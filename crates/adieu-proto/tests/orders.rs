@@ -82,6 +82,7 @@ fn answer() -> impl Strategy<Value = Answer> {
     let unacknowledged = prop_oneof![
         8 => Just(Unacknowledged::Octets(0)),
         3 => (1_u64..4).prop_map(Unacknowledged::Octets),
+        2 => Just(Unacknowledged::End),
         1 => Just(Unacknowledged::NotApplicable),
         1 => Just(Unacknowledged::Unknown),
     ];
@@ -102,14 +103,14 @@ fn path() -> impl Strategy<Value = Path> {
         probes,
         every,
     });
-    (option::of(time()), option::of(0_u64..3), option::of(asking), option::of(time())).prop_map(
-        |(last_heard, segments_received, asking, answer_within)| Path {
+    (option::of(time()), option::of(0_u64..3), option::of(asking), option::of(time()), option::of(time()))
+        .prop_map(|(last_heard, segments_received, asking, answer_within, answer_after)| Path {
             last_heard,
             segments_received,
             asking,
             answer_within,
-        },
-    )
+            answer_after,
+        })
 }
 
 fn waiting() -> impl Strategy<Value = Waiting> {
@@ -172,6 +173,7 @@ fn config() -> impl Strategy<Value = Config> {
             input_grace: input_grace.map(|after| InputGrace { after, is_end: after.as_millis() % 2 == 0 }),
             dead_peer,
             eof_grace: Some(Duration::from_millis(30)),
+            end_hold: idle_timeout,
             end_mark,
             first_byte_timeout: idle_timeout.map(|t| t * 2),
             peer_grace: connect_timeout,
@@ -334,8 +336,15 @@ impl Told {
                 let Answer { unacknowledged, path, .. } = answer;
                 let sample = Sample { unacknowledged, path, socket_error };
                 self.last_look = Some(sample);
-                self.fault |= matches!(socket_error, SocketError::Fault(_));
+                let was_refused = self.core.evidence().end_refused;
+                let has_ended = self.eof_first && self.shut_down && !self.fault;
                 self.core.handle_sample(now, sample);
+                let is_refused = self.core.evidence().end_refused && !was_refused;
+                let is_answer = matches!(unacknowledged, Unacknowledged::End)
+                    && path.last_heard.is_some()
+                    && matches!(answer.socket_error, Some(Err(FaultKind::Reset | FaultKind::BrokenPipe)));
+                assert!(!is_refused || (has_ended && is_answer), "a reset that is no answer to our end");
+                self.fault |= matches!(socket_error, SocketError::Fault(_)) && !is_refused;
             }
             Some(Action::Close | Action::Abort) => self.core.handle_closed(now),
         }
@@ -374,10 +383,12 @@ impl Told {
         assert_eq!(counts.accepted, counts.read);
         assert_eq!(counts.written + counts.discarded, counts.received);
         let look = self.last_look.expect("graceful without a look");
-        assert_eq!(look.socket_error, SocketError::Clear);
-        assert!(matches!(look.unacknowledged, Unacknowledged::Octets(0) | Unacknowledged::NotApplicable));
         assert_ne!(evidence.end_mark, Some(false), "graceful without the end mark");
-        assert_eq!(evidence.socket_error_clear, Some(true));
+        assert_eq!(evidence.socket_error_clear, Some(!evidence.end_refused));
+        if !evidence.end_refused {
+            assert_eq!(look.socket_error, SocketError::Clear);
+            assert!(matches!(look.unacknowledged, Unacknowledged::Octets(0) | Unacknowledged::NotApplicable));
+        }
     }
 
     /// Lets everything end that has not: there must be an outcome then.

@@ -6,9 +6,10 @@ use crate::routes::RouteError;
 use crate::upstream::UpstreamError;
 use adieu::faults::Injected;
 use adieu::{
-    Address, ConnectCause, Context, Direction, Ending, Endpoint, ListenError, RelayReport, Report,
-    ResolveError, Side,
+    Address, ConnectCause, Context, Direction, DirectionEnd, Ending, Endpoint, ListenError, RelayReport,
+    Report, ResolveError, Setting, Side, Timer,
 };
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -33,14 +34,14 @@ pub enum RelayEvent<'a> {
         /// The client's address.
         client: &'a Address,
     },
-    /// A client was turned away: it was reset before anything was received from it.
+    /// A client was turned away: it was reset before anything was received from it. It was never open, so of it nothing else is told.
     TurnedAway {
         /// What the relay is called.
         relay: &'a str,
-        /// Its address.
-        client: &'a Address,
         /// Why.
         why: TurnedAway,
+        /// Its address, when it came, and its report.
+        closed: &'a Closed,
     },
     /// Nobody can be accepted for now: descriptors or memory are short. Told once, until somebody was accepted again.
     AcceptFailed {
@@ -48,6 +49,12 @@ pub enum RelayEvent<'a> {
         relay: &'a str,
         /// Why.
         error: &'a ListenError,
+    },
+    /// There are as many connections as there are descriptors for. Further clients wait in the backlog. Told once, until half of the
+    /// connections have ended.
+    NoRoom {
+        /// How many connections there are descriptors for.
+        most: usize,
     },
     /// A proxy has told whose connection it passes on.
     Introduced {
@@ -77,6 +84,10 @@ pub enum RelayEvent<'a> {
         relay: &'a str,
         /// Which upstream.
         upstream: &'a Endpoint,
+        /// Why the last attempt to connect to it failed.
+        error: &'a UpstreamError,
+        /// How long it is left alone.
+        left_alone: Duration,
     },
     /// An upstream that was down is back.
     UpstreamUp {
@@ -84,6 +95,8 @@ pub enum RelayEvent<'a> {
         relay: &'a str,
         /// Which upstream.
         upstream: &'a Endpoint,
+        /// How long it was down.
+        was_down: Duration,
     },
     /// The name of an upstream cannot be resolved. Addresses that were known are kept. Told once, until it is resolved again.
     NameFailed {
@@ -141,6 +154,37 @@ pub enum RelaySide {
     Upstream,
 }
 
+/// Who made a connection end as it did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EndedBy {
+    /// Who connected to the relay.
+    Client,
+    /// Whom the relay connected to, or was to.
+    Upstream,
+    /// The relay itself: a limit in time or number, a rule of its own, a fault on purpose, a shutdown, a failure of its system.
+    Relay,
+}
+
+impl EndedBy {
+    /// The word for it: `client`, `upstream` or `relay`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Client => RelaySide::Client.name(),
+            Self::Upstream => RelaySide::Upstream.name(),
+            Self::Relay => "relay",
+        }
+    }
+}
+
+impl From<RelaySide> for EndedBy {
+    fn from(side: RelaySide) -> Self {
+        match side {
+            RelaySide::Client => Self::Client,
+            RelaySide::Upstream => Self::Upstream,
+        }
+    }
+}
+
 /// A connection that is over, with both of its sides.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -157,6 +201,9 @@ pub struct Closed {
     pub peer: Address,
     /// Our address that the client connected to. `None`: it was gone before it could be asked for.
     pub local: Option<Address>,
+    /// The server name (SNI) that the client asked for, where the relay ends TLS or chooses upstreams by names. `None`: it asked for
+    /// none, or nobody looked.
+    pub server_name: Option<String>,
     /// The upstream that it was joined with, or was to be last. `None`: none was tried.
     pub upstream: Option<Endpoint>,
     /// How long connecting to that upstream took. `None`: it was not connected to.
@@ -196,6 +243,9 @@ pub enum NoPair {
     TurnedAway(TurnedAway),
     /// It is not known where it is to go. It was reset.
     NoRoute(RouteError),
+    /// The client's connection was cut while an upstream was being connected to, which was given up: the client reset it, or one
+    /// of its limits passed. Each upstream that was tried before, and why not.
+    ClientCut(Vec<(Endpoint, UpstreamError)>),
     /// No upstream could be connected to: each that was tried, and why not. The client was reset.
     NoUpstream(Vec<(Endpoint, UpstreamError)>),
 }
@@ -251,13 +301,35 @@ impl Closed {
         if let Outcome::Relayed(report) = &self.outcome { Some(&report.b_to_a) } else { None }
     }
 
-    /// Who made it end as it did. `None`: we did, because of a shutdown or a failure of ours.
-    pub fn by(&self) -> Option<RelaySide> {
-        match self.ending() {
-            Ending::Graceful => self.ended_first(),
-            Ending::Interrupted { .. } | Ending::LocalFailure { .. } => None,
-            _ => self.cut_at(),
+    /// Who made it end as it did.
+    pub fn by(&self) -> EndedBy {
+        let ending = self.ending();
+        let is_ours = match ending {
+            Ending::Graceful => return self.ended_first().map_or(EndedBy::Relay, EndedBy::from),
+            Ending::Interrupted { .. } | Ending::LocalFailure { .. } => true,
+            // The peer's machine is gone, or what is sent to it does not arrive.
+            Ending::TimedOut { timer } => {
+                !matches!(timer, Timer::DeadPeer | Timer::Unacknowledged | Timer::Kernel)
+            }
+            _ => self.is_falsified() || self.is_refused(),
+        };
+        let side = self.cut_at().filter(|_| !is_ours);
+        side.map_or(EndedBy::Relay, EndedBy::from)
+    }
+
+    /// Why it was turned away. `None`: it was not.
+    pub fn turned_away(&self) -> Option<TurnedAway> {
+        match &self.outcome {
+            Outcome::NotJoined { why: NoPair::TurnedAway(why), .. } => Some(*why),
+            _ => None,
         }
+    }
+
+    /// Whether a rule of ours ended the connection of a client that had not ended it itself.
+    fn is_refused(&self) -> bool {
+        let Outcome::NotJoined { client, why } = &self.outcome else { return false };
+        let is_rule = matches!(why, NoPair::NoHeader(_) | NoPair::TurnedAway(_) | NoPair::NoRoute(_));
+        is_rule && client.ending() == Ending::Reset { by: Side::Us }
     }
 
     /// How the whole ended: that of the side where it began to. Graceful, if both sides were.
@@ -301,12 +373,24 @@ impl Closed {
 
     /// Which side ended its stream first, or was cut before either did. `None`: no side did, because we ended it.
     pub fn ended_first(&self) -> Option<RelaySide> {
-        let Outcome::Relayed(report) = &self.outcome else {
-            return self.cut_at();
+        let ended = match &self.outcome {
+            Outcome::Relayed(report) => {
+                // Of TLS its close_notify, which the EOF of its transport may follow much later.
+                let end = |report: &Report| {
+                    let after = report.tls_close_notify_after.or(report.peer_eof_after)?;
+                    Some(report.started_at + after)
+                };
+                first_of(end(&report.a), end(&report.b))
+            }
+            Outcome::NotJoined { .. } => None,
         };
-        let end = |report: &Report| report.peer_eof_after.map(|after| report.started_at + after);
-        let cut = || self.cut_at().filter(|_| !matches!(self.ending(), Ending::Interrupted { .. }));
-        first_of(end(&report.a), end(&report.b)).or_else(cut)
+        let cut = || match self.by() {
+            EndedBy::Client => Some(RelaySide::Client),
+            EndedBy::Upstream => Some(RelaySide::Upstream),
+            EndedBy::Relay => None,
+        };
+        // Whoever ended gracefully is asked who ended first.
+        ended.or_else(|| if self.ending() == Ending::Graceful { None } else { cut() })
     }
 }
 
@@ -328,38 +412,109 @@ fn has_reset(client: &Report) -> bool {
 /// One sentence: how it ended and on which side, then what became of each direction.
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (report, side) = match &self.outcome {
-            Outcome::NotJoined { client, why: NoPair::NoUpstream(tried) } => {
-                f.write_str(if has_reset(client) {
-                    "reset by the client before an upstream was connected to"
-                } else {
-                    "no connection to an upstream, so the client was reset"
-                })?;
-                return tried.iter().try_for_each(|(_, error)| write!(f, "; {error}"));
+        self.tell(f, &Setting::name)
+    }
+}
+
+/// What the reader calls a setting.
+type Called<'a> = &'a dyn Fn(Setting) -> &'static str;
+
+impl Closed {
+    /// The sentence that it is displayed as, with the settings in it called as the reader knows them: a command line calls them by its
+    /// options.
+    pub fn sentence(&self, name: impl Fn(Setting) -> &'static str) -> String {
+        let mut sentence = String::new();
+        // A string takes everything.
+        let _ = self.tell(&mut sentence, &name);
+        sentence
+    }
+
+    fn tell(&self, f: &mut dyn fmt::Write, name: Called<'_>) -> fmt::Result {
+        match &self.outcome {
+            Outcome::Relayed(report) => self.tell_relayed(f, report, name),
+            Outcome::NotJoined { client, why } => tell_not_joined(f, client, why, name),
+        }
+    }
+
+    fn tell_relayed(&self, f: &mut dyn fmt::Write, report: &RelayReport, name: Called<'_>) -> fmt::Result {
+        match self.cut_at() {
+            None if self.is_falsified() => f.write_str("cut on purpose")?,
+            None => f.write_str("graceful")?,
+            Some(RelaySide::Client) => write!(f, "client side: {}", called(&report.a, name))?,
+            Some(RelaySide::Upstream) => write!(f, "upstream side: {}", called(&report.b, name))?,
+        }
+        let separator = if self.cut_at().is_none() { ':' } else { ';' };
+        let up = Way { direction: &report.a_to_b, source: RelaySide::Client, sink: RelaySide::Upstream };
+        let down = Way { direction: &report.b_to_a, source: RelaySide::Upstream, sink: RelaySide::Client };
+        write!(f, "{separator} up {up}; down {down}")
+    }
+}
+
+/// A report with the settings in its sentence called so.
+fn called<'a>(report: &'a Report, name: Called<'_>) -> Cow<'a, Report> {
+    if report.error.as_ref().is_none_or(|error| error.words.settings().next().is_none()) {
+        return Cow::Borrowed(report);
+    }
+    let mut report = report.clone();
+    report.call_settings(name);
+    Cow::Owned(report)
+}
+
+fn tell_not_joined(f: &mut dyn fmt::Write, client: &Report, why: &NoPair, name: Called<'_>) -> fmt::Result {
+    let tried = match why {
+        NoPair::NoUpstream(tried) | NoPair::ClientCut(tried) => {
+            f.write_str(match why {
+                _ if has_reset(client) => "reset by the client before an upstream was connected to",
+                NoPair::ClientCut(_) => "ended before an upstream was connected to",
+                _ => "no connection to an upstream, so the client was reset",
+            })?;
+            if matches!(why, NoPair::ClientCut(_)) && !has_reset(client) {
+                write!(f, ": client side: {}", called(client, name))?;
             }
-            Outcome::NotJoined { why: NoPair::NoHeader(why), .. } => {
-                return write!(f, "the client was reset: {why}");
+            tried
+        }
+        NoPair::NoHeader(why) => return write!(f, "the client was reset: {why}"),
+        NoPair::NoRoute(why) => return write!(f, "the client was reset: {why}"),
+        NoPair::TurnedAway(why) => return write!(f, "the client was turned away: {why}"),
+        NoPair::Handshake => return write!(f, "client side: {}", called(client, name)),
+    };
+    tried.iter().try_for_each(|(_, error)| write!(f, "; {}", error.sentence(name)))
+}
+
+/// A direction, with the names of its two ends.
+struct Way<'a> {
+    direction: &'a Direction,
+    source: RelaySide,
+    sink: RelaySide,
+}
+
+impl fmt::Display for Way<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (source, sink) = (self.source.name(), self.sink.name());
+        let Direction { bytes_received, bytes_accepted, end, .. } = self.direction;
+        if bytes_accepted != bytes_received {
+            write!(f, "{bytes_accepted} of ")?;
+        }
+        let bytes = if *bytes_received == 1 { "byte" } else { "bytes" };
+        write!(f, "{bytes_received} {bytes}, ")?;
+        match end {
+            DirectionEnd::CutAtSource { ending } => {
+                write!(f, "not whole: the {source}'s stream had no end ({})", how(*ending, source))
             }
-            Outcome::NotJoined { why: NoPair::NoRoute(why), .. } => {
-                return write!(f, "the client was reset: {why}");
+            DirectionEnd::CutAtSink { ending } => {
+                write!(f, "not whole: the {sink} took no more ({})", how(*ending, sink))
             }
-            Outcome::NotJoined { why: NoPair::TurnedAway(why), .. } => {
-                return write!(f, "the client was reset: its address is turned away ({})", why.name());
-            }
-            Outcome::NotJoined { client, .. } => return write!(f, "client side: {client}"),
-            Outcome::Relayed(report) => match self.cut_at() {
-                None => {
-                    let (up, down) = (&report.a_to_b, &report.b_to_a);
-                    let how = if self.is_falsified() { "cut on purpose" } else { "graceful" };
-                    return write!(f, "{how}: up {up}; down {down}");
-                }
-                Some(RelaySide::Client) => (report, RelaySide::Client),
-                Some(RelaySide::Upstream) => (report, RelaySide::Upstream),
-            },
-        };
-        let (up, down) = (&report.a_to_b, &report.b_to_a);
-        let cause = if side == RelaySide::Client { &report.a } else { &report.b };
-        write!(f, "{} side: {cause}; up {up}; down {down}", side.name())
+            _ => f.write_str("passed on whole"),
+        }
+    }
+}
+
+/// How the connection with one side ended, in a few words.
+fn how(ending: Ending, side: &str) -> String {
+    match ending {
+        Ending::Reset { by: Side::Peer } => format!("reset by the {side}"),
+        Ending::Reset { by: Side::Us } => "reset by the relay".to_owned(),
+        other => other.name().replace('_', " "),
     }
 }
 

@@ -2,7 +2,7 @@
 //! protocol on both sides, and the name that a client of TLS asks for.
 
 use crate::proxy_protocol::{AcceptProxy, Header, ProxyVersion, Subject, Tls, Tlv};
-use crate::routes::{ClientHello, NamePattern, RouteError, Routes, best};
+use crate::routes::{ClientHello, NamePattern, RouteError, best};
 use crate::upstream::Upstreams;
 use adieu::tls::{Negotiated, Version};
 use adieu::tokio::Connection;
@@ -15,7 +15,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub(crate) struct Front {
     pub(crate) accept_proxy: Option<AcceptProxy>,
     pub(crate) send_proxy: Option<ProxyVersion>,
-    routes: Routes,
+    /// The patterns of the routes, in their order.
+    patterns: Vec<NamePattern>,
+    /// How long a ClientHello may take that chooses a route.
+    timeout: Duration,
 }
 
 /// What a client has said before its stream, or at the beginning of it.
@@ -37,22 +40,23 @@ impl Front {
     pub(crate) fn new(
         accept_proxy: Option<AcceptProxy>,
         send_proxy: Option<ProxyVersion>,
-        routes: Routes,
+        patterns: Vec<NamePattern>,
+        timeout: Duration,
     ) -> Self {
-        Self { accept_proxy, send_proxy, routes }
+        Self { accept_proxy, send_proxy, patterns, timeout }
     }
 
     /// The place of the route with this pattern.
     pub(crate) fn place_of(&self, pattern: &NamePattern) -> Option<usize> {
-        self.routes.all.iter().position(|route| route.pattern == *pattern)
+        self.patterns.iter().position(|own| own == pattern)
     }
 
-    /// The ClientHello of a client, if it is of use.
+    /// The ClientHello of a client: where there are routes, and where its TLS ends here, for the log and the upstream's header.
     pub(crate) async fn hello(&self, client: &mut Connection) -> Result<Option<ClientHello>, RouteError> {
-        if !self.routes.all.is_empty() {
-            return crate::routes::look(client, self.routes.timeout).await;
+        if !self.patterns.is_empty() {
+            return crate::routes::look(client, self.timeout).await;
         }
-        if self.send_proxy != Some(ProxyVersion::V2) || client.tls().is_none() {
+        if client.tls().is_none() {
             return Ok(None);
         }
         // Its handshake is made next, has a bound of its own, and says what was wrong.
@@ -68,8 +72,7 @@ impl Front {
         own: Option<&'a Upstreams>,
     ) -> Result<&'a Upstreams, RouteError> {
         let name = greeting.hello.as_ref().and_then(|hello| hello.server_name.as_deref());
-        let patterns = || self.routes.all.iter().map(|route| &route.pattern);
-        let routed = name.and_then(|name| best(patterns(), name)).and_then(|place| of_routes.get(place));
+        let routed = name.and_then(|name| best(&self.patterns, name)).and_then(|place| of_routes.get(place));
         routed.or(own).ok_or_else(|| match name {
             Some(name) => RouteError::NoRoute { name: name.to_owned() },
             None => RouteError::NoName,

@@ -4,6 +4,7 @@ use crate::config::{RelayConfig, RelayError};
 use crate::event::RelayEvent;
 use crate::service::Handle;
 use crate::shared::{Serving, Slot};
+use adieu::Listener;
 use std::sync::Arc;
 
 /// What a reload has changed.
@@ -68,7 +69,8 @@ impl Handle {
             let slot = &mut relays[place];
             slot.grace = config.grace;
             let before = slot.serving.borrow().clone();
-            let serving = Serving::new(config, service, before.as_deref());
+            let listens = slot.listener.as_ref().map_or(&slot.listen, Listener::local_endpoint);
+            let serving = Serving::new(config, listens, service, before.as_deref());
             slot.serving.send_replace(Some(Arc::new(serving)));
         }
         let mut is_kept = is_kept.into_iter();
@@ -82,6 +84,7 @@ impl Handle {
         let events: Vec<_> = added.iter().filter_map(Slot::told).collect();
         relays.extend(added);
         drop(relays);
+        service.measure_room(false);
         for (relay, endpoint) in &events {
             (service.observer)(&RelayEvent::Listening { relay, endpoint });
         }

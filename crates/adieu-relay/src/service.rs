@@ -3,6 +3,7 @@
 use crate::config::{RelayConfig, RelayError};
 use crate::event::RelayEvent;
 use crate::open::OpenConnection;
+use crate::room;
 use crate::shared::{Control, Observer, Service, Serving, Slot, Worker};
 use crate::shutdown::Drained;
 use crate::upstream::UpstreamState;
@@ -43,7 +44,7 @@ impl Relay {
         configs: impl IntoIterator<Item = RelayConfig>,
         observer: impl Fn(&RelayEvent<'_>) + Send + Sync + 'static,
     ) -> Result<Self, RelayError> {
-        let workers = thread::available_parallelism().map_or(1, NonZero::get);
+        let workers = room::workers(thread::available_parallelism().map_or(1, NonZero::get));
         let observer: Arc<Observer> = Arc::new(observer);
         let (senders, controls) = (0..workers).map(|_| mpsc::unbounded_channel()).unzip();
         let service = Service::new(senders, observer).map_err(RelayError::Worker)?;
@@ -71,7 +72,7 @@ impl Relay {
         Handle(Arc::clone(&self.service))
     }
 
-    /// Serves on one worker thread for each core until a handle shuts it down, and waits for the end.
+    /// Serves on one worker thread for each core, or on one alone where descriptors are few, until a handle shuts it down, and waits for the end.
     ///
     /// # Errors
     ///
@@ -79,6 +80,7 @@ impl Relay {
     pub fn run(self) -> Result<Drained, RelayError> {
         let Self { service, controls } = self;
         let runtimes = controls.iter().map(|_| worker::runtime()).collect::<Result<Vec<_>, _>>()?;
+        service.measure_room(true);
         let mut threads = Vec::new();
         let of_workers = service.rolls.iter().zip(controls).zip(runtimes);
         for (number, ((roll, controls), runtime)) in of_workers.enumerate() {

@@ -2,18 +2,24 @@
 //!
 //! Whatever goes wrong before the two sides are joined resets the client: it must not take silence for an answer.
 
-use crate::admission::Place;
+use crate::admission::{Place, TurnedAway};
 use crate::event::{Closed, NoPair, Outcome, RelayEvent};
 use crate::front::{Alert, Greeting, refuse};
 use crate::open::{Entry, State};
 use crate::proxy_protocol;
-use crate::shared::{Serving, Worker};
-use crate::upstream::{Picked, Tried, Upstream, UpstreamError};
+use crate::shared::{REST, Service, Serving, Worker};
+use crate::upstream::{HealthChange, Picked, Tried, Upstream, UpstreamError};
 use adieu::faults::Injected;
 use adieu::tokio::{Connection, relay};
-use adieu::{Address, Ending, Endpoint, RelayProgress};
+use adieu::{Address, ConnectOptions, Ending, Endpoint, RelayProgress};
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
+
+/// How much longer an upstream is connected to for a client whose connection was cut. What the client sent before was acknowledged
+/// to it, and belongs to an upstream that answers; a SYN that was lost is sent again after a second. One that does not answer must
+/// not keep the place of a client that has gone.
+const FOR_A_CUT_CLIENT: Duration = Duration::from_secs(2);
 
 /// The faults on purpose that have come.
 type Came = Arc<Mutex<Vec<Injected>>>;
@@ -89,6 +95,7 @@ impl Session {
             client: self.client.clone(),
             peer: self.peer.clone(),
             local,
+            server_name: tried.server_name,
             upstream: tried.upstream,
             connect_time: tried.took,
             duration: since.elapsed(),
@@ -123,6 +130,7 @@ impl Session {
             Ok(greeting) => greeting,
             Err(why) => return Err(Outcome::NotJoined { client: Box::new(client.abort()), why }),
         };
+        last.server_name = greeting.hello.as_ref().and_then(|hello| hello.server_name.clone());
         self.join(serving, client, &greeting, last).await
     }
 
@@ -165,7 +173,7 @@ impl Session {
                 return Err(Outcome::NotJoined { client, why: NoPair::NoRoute(why) });
             }
         };
-        let client = client
+        let mut client = client
             .handshake()
             .await
             .map_err(|client| Outcome::NotJoined { client, why: NoPair::Handshake })?;
@@ -180,12 +188,22 @@ impl Session {
                 entry.upstream = Some(endpoint.clone());
             });
             let from = Instant::now();
-            let (connected, change) = match &preface {
-                Some(preface) => picked.connect(&options.clone().preface(preface.as_slice())).await,
-                None => picked.connect(options).await,
+            let options = match &preface {
+                Some(preface) => Cow::Owned(options.clone().preface(preface.as_slice())),
+                None => Cow::Borrowed(options),
+            };
+            let connected = tokio::select! {
+                biased;
+                connected = connect(&mut picked, &options) => Some(connected),
+                () = has_left(&mut client) => None,
+            };
+            let Some((connected, change)) = connected else {
+                drop(picked);
+                let client = Box::new(client.abort());
+                return Err(Outcome::NotJoined { client, why: NoPair::ClientCut(failed) });
             };
             if let Some(change) = change {
-                self.serving.tell_health(endpoint, change);
+                self.serving.tell_health(endpoint, change, connected.as_ref().err());
             }
             let error = match connected {
                 Ok(server) => {
@@ -218,11 +236,55 @@ impl Session {
     }
 }
 
-/// The upstream that was connected to last, or was to be, and how long it took.
+/// Waits until nothing is worth being connected to for this client any more: its connection was cut a while ago.
+async fn has_left(client: &mut Connection) {
+    client.wait_for_cut().await;
+    tokio::time::sleep(FOR_A_CUT_CLIENT).await;
+}
+
+/// Connects to the upstream. Where our system has no descriptor for that, it waits until there is one.
+async fn connect(
+    picked: &mut Picked<'_>,
+    options: &ConnectOptions,
+) -> (Result<Connection, UpstreamError>, Option<HealthChange>) {
+    loop {
+        let (connected, change) = picked.connect(options).await;
+        if !connected.as_ref().is_err_and(UpstreamError::is_for_want_of_resources) {
+            return (connected, change);
+        }
+        tokio::time::sleep(REST).await;
+    }
+}
+
+/// What becomes known of a client before it is joined.
 #[derive(Default)]
 struct Connecting {
+    server_name: Option<String>,
+    /// The upstream that was connected to last, or was to be, and how long it took.
     upstream: Option<Endpoint>,
     took: Option<Duration>,
+}
+
+/// Resets a client that is not let in, and tells of it.
+pub(crate) fn turn_away(service: &Service, serving: &Serving, connection: Connection, why: TurnedAway) {
+    let (began, since) = (SystemTime::now(), Instant::now());
+    let client = connection.peer_address().cloned().unwrap_or(Address::Unnamed);
+    let local = connection.local_address().cloned();
+    let closed = Closed {
+        id: service.next_id(),
+        relay: Arc::clone(&serving.name),
+        began,
+        peer: client.clone(),
+        client,
+        local,
+        server_name: None,
+        upstream: None,
+        connect_time: None,
+        outcome: Outcome::NotJoined { client: Box::new(connection.abort()), why: NoPair::TurnedAway(why) },
+        duration: since.elapsed(),
+        faults: Vec::new(),
+    };
+    serving.tell(&RelayEvent::TurnedAway { relay: &serving.name, why, closed: &closed });
 }
 
 impl Drop for Session {

@@ -6,9 +6,9 @@ use crate::event::RelayEvent;
 use crate::faults::Faults;
 use crate::front::Front;
 use crate::open::Roll;
-use crate::routes::NamePattern;
+use crate::routes::{NamePattern, Route, Routes};
 use crate::shutdown::Shutdown;
-use crate::upstream::{HealthChange, Upstream, Upstreams};
+use crate::upstream::{HealthChange, Itself, Upstream, UpstreamError, Upstreams};
 use adieu::{
     Endpoint, Interrupt, ListenCause, ListenError, ListenOptions, Listener, RelayOptions, ResolveError,
     Signal,
@@ -18,6 +18,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+
+/// How long to rest after something failed for want of descriptors or memory: they must come back first.
+pub(crate) const REST: Duration = Duration::from_millis(100);
 
 /// Who is told of every event.
 pub(crate) type Observer = dyn Fn(&RelayEvent<'_>) + Send + Sync;
@@ -75,7 +78,7 @@ pub(crate) struct Serving {
     pub(crate) front: Front,
     resolve_every: Option<Duration>,
     /// Who is let in, and when.
-    pub(crate) gate: Arc<Gate>,
+    pub(crate) gate: Gate,
     pub(crate) faults: Faults,
     pub(crate) relay: RelayOptions,
     observer: Arc<Observer>,
@@ -117,6 +120,20 @@ impl Service {
 
     pub(crate) fn reloading(&self) -> MutexGuard<'_, ()> {
         self.reloading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what connections there are descriptors for now.
+    /// `beginning`: the workers do not run yet.
+    pub(crate) fn measure_room(&self, beginning: bool) {
+        let (relays, workers) = (self.relays.lock().len(), self.controls.len());
+        self.shutdown.room.measure(relays * workers, if beginning { workers } else { 0 });
+    }
+
+    /// Tells that there is no room for more connections, if it is so and news.
+    pub(crate) fn tell_if_full(&self) {
+        if let Some(most) = self.shutdown.room.news() {
+            (self.observer)(&RelayEvent::NoRoom { most });
+        }
     }
 
     pub(crate) fn next_id(&self) -> u64 {
@@ -162,7 +179,7 @@ impl Slot {
         config.check()?;
         let (listen, grace) = (config.listen.clone(), config.grace);
         let listener = Self::listener(&config)?;
-        let serving = Serving::new(config, service, None);
+        let serving = Serving::new(config, listener.local_endpoint(), service, None);
         Ok(Self {
             listen,
             grace,
@@ -192,9 +209,14 @@ impl Slot {
 }
 
 impl Serving {
-    /// Of a configuration that was checked. `before`: what it replaces, which counted those who are inside, and knows how the upstreams
+    /// Of a configuration that was checked. `listens`: where, with the port that the system chose. `before`: what it replaces, which counted those who are inside, and knows how the upstreams
     /// are.
-    pub(crate) fn new(config: RelayConfig, service: &Service, before: Option<&Self>) -> Self {
+    pub(crate) fn new(
+        config: RelayConfig,
+        listens: &Endpoint,
+        service: &Service,
+        before: Option<&Self>,
+    ) -> Self {
         let RelayConfig {
             name,
             listen: _,
@@ -216,27 +238,25 @@ impl Serving {
             let options = upstream.options.clone().interrupt(&service.abort);
             upstream.options(options)
         };
+        let itself = Itself::listening_at(listens);
         let group = |upstreams: Vec<Upstream>, before| {
-            Upstreams::new(upstreams.into_iter().map(with_interrupt).collect(), balance, health, before)
+            let upstreams = upstreams.into_iter().map(with_interrupt).collect();
+            Upstreams::new(upstreams, itself, balance, health, before)
         };
-        let of_routes = routes.all.iter().map(|route| {
-            group(route.upstreams.clone(), before.and_then(|before| before.of_route(&route.pattern)))
-        });
-        let of_routes = of_routes.collect();
+        let Routes { all, timeout } = routes;
+        let of_route = |Route { pattern, upstreams }: Route| {
+            let of_route = group(upstreams, before.and_then(|before| before.of_route(&pattern)));
+            (pattern, of_route)
+        };
+        let (patterns, of_routes) = all.into_iter().map(of_route).unzip();
         let own = group(upstreams, before.and_then(|before| before.upstreams.as_ref()));
-        let gate = match before {
-            Some(before) => {
-                before.gate.change(admission);
-                Arc::clone(&before.gate)
-            }
-            None => Arc::new(Gate::new(admission)),
-        };
+        let gate = Gate::new(admission, before.map(|before| &before.gate));
         Self {
             name: name.into(),
             listen_options: listen_options.interrupt(&service.abort),
             upstreams: Some(own).filter(|own| !own.is_empty()),
             of_routes,
-            front: Front::new(accept_proxy, send_proxy, routes),
+            front: Front::new(accept_proxy, send_proxy, patterns, timeout),
             resolve_every,
             gate,
             faults,
@@ -249,19 +269,30 @@ impl Serving {
         (self.observer)(event);
     }
 
-    /// Tells that an upstream is down, or back.
-    pub(crate) fn tell_health(&self, upstream: &Endpoint, change: HealthChange) {
+    /// Tells that an upstream is down, because of this error, or back.
+    pub(crate) fn tell_health(
+        &self,
+        upstream: &Endpoint,
+        change: HealthChange,
+        error: Option<&UpstreamError>,
+    ) {
         let relay = &self.name;
-        self.tell(&match change {
-            HealthChange::Down => RelayEvent::UpstreamDown { relay, upstream },
-            HealthChange::Up => RelayEvent::UpstreamUp { relay, upstream },
-        });
+        match (change, error) {
+            (HealthChange::Down { left_alone }, Some(error)) => {
+                self.tell(&RelayEvent::UpstreamDown { relay, upstream, error, left_alone });
+            }
+            (HealthChange::Up { was_down }, _) => {
+                self.tell(&RelayEvent::UpstreamUp { relay, upstream, was_down });
+            }
+            // A failure has made it so.
+            (HealthChange::Down { .. }, None) => {}
+        }
     }
 
     /// Keeps the addresses of the upstreams' names known, by tasks of this runtime that end when they are dropped.
     pub(crate) fn keep_names_known(self: &Arc<Self>) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
-        for (group, number) in self.with_names() {
+        for name in self.groups().flat_map(Upstreams::names).map(Arc::clone) {
             let serving = Arc::clone(self);
             tasks.spawn(async move {
                 let told = |host: &str, resolved: Result<(), &ResolveError>| {
@@ -271,9 +302,7 @@ impl Serving {
                         Err(error) => RelayEvent::NameFailed { relay, host, error },
                     });
                 };
-                if let Some(upstreams) = serving.groups().nth(group) {
-                    upstreams.keep_name_known(number, serving.resolve_every, &told).await;
-                }
+                name.keep_known(serving.resolve_every, &told).await;
             });
         }
         tasks
@@ -287,11 +316,5 @@ impl Serving {
     /// The groups of upstreams: its own, and those of its routes.
     pub(crate) fn groups(&self) -> impl Iterator<Item = &Upstreams> {
         self.upstreams.iter().chain(&self.of_routes)
-    }
-
-    /// The upstreams that have a name: the place of the group, and that in it.
-    fn with_names(&self) -> Vec<(usize, usize)> {
-        let groups = self.groups().enumerate();
-        groups.flat_map(|(group, all)| all.with_names().map(move |number| (group, number))).collect()
     }
 }

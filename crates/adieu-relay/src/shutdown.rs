@@ -1,8 +1,9 @@
 //! The end of a relay: it stops accepting, waits for the connections that are open, and cuts the rest.
 
+use crate::moment;
 use crate::open::OpenConnection;
+use crate::room::Room;
 use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -22,8 +23,8 @@ pub struct Drained {
 pub(crate) struct Shutdown {
     /// By when everything is to be over. `None`: it goes on.
     until: watch::Sender<Option<Instant>>,
-    /// How many connections are open.
-    open: AtomicUsize,
+    /// Counts the connections that are open.
+    pub(crate) room: Room,
     /// Woken when the last of them has ended.
     ended: tokio::sync::Notify,
     drained: Mutex<Drained>,
@@ -33,7 +34,7 @@ impl Shutdown {
     pub(crate) fn new() -> Self {
         Self {
             until: watch::Sender::new(None),
-            open: AtomicUsize::new(0),
+            room: Room::new(),
             ended: tokio::sync::Notify::new(),
             drained: Mutex::default(),
         }
@@ -42,8 +43,7 @@ impl Shutdown {
     /// Begins it, or moves its end to an earlier moment. True: this began it.
     pub(crate) fn begin(&self, grace: Duration) -> bool {
         let now = Instant::now();
-        // A moment beyond the clock's end never comes; a century is as good.
-        let until = now.checked_add(grace).unwrap_or(now + Duration::from_secs(3_155_760_000));
+        let until = moment::after(now, grace);
         let mut is_first = false;
         self.until.send_modify(|at| {
             is_first = at.is_none();
@@ -83,11 +83,11 @@ impl Shutdown {
     }
 
     pub(crate) fn open(&self) -> usize {
-        self.open.load(Ordering::Acquire)
+        self.room.open()
     }
 
     pub(crate) fn has_opened(&self) {
-        self.open.fetch_add(1, Ordering::AcqRel);
+        self.room.enter();
     }
 
     /// A connection has ended by itself, or was cut.
@@ -99,7 +99,7 @@ impl Shutdown {
                 None => drained.finished += 1,
             }
         }
-        if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if self.room.leave() {
             self.ended.notify_waiters();
         }
     }

@@ -6,19 +6,18 @@
 use crate::admission::{Place, Turn, TurnedAway};
 use crate::config::RelayError;
 use crate::event::RelayEvent;
-use crate::session::Session;
-use crate::shared::{Control, Serving, Worker};
+use crate::session::{self, Session};
+use crate::shared::{Control, REST, Serving, Worker};
 use adieu::tokio::{Connection, Listener};
 use adieu::{Address, ListenCause, Signal};
+use std::io::ErrorKind;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-
-/// How long to rest after accepting failed for want of descriptors or memory: they must come back first.
-const REST: Duration = Duration::from_millis(100);
 
 /// Who shares its port with others listens on until nobody has come for this long: a handshake that has begun takes a round trip,
 /// and a second more if its last segment is lost.
@@ -116,39 +115,77 @@ async fn accept(
             () = accept_with(&worker, &serving, &listener) => break,
         }
     }
-    leave_to_the_next(&worker, &serving, &listener).await;
-    // Whose connections the kernel has made is served: to close the socket would reset them.
-    while let Ok(Some(connection)) = listener.try_accept() {
-        let Some(session) = begin(&worker, &serving, Turn::default(), &connection) else { continue };
-        let (worker, serving) = (Arc::clone(&worker), Arc::clone(&serving));
-        tokio::spawn(async move {
-            // Those beyond the bounds wait here as they did in the backlog. Whose time is up meanwhile is cut as everybody is.
-            let _turn = tokio::select! {
-                turn = serving.gate.turn() => turn,
-                () = worker.service.shutdown.grace_over() => Turn::default(),
-            };
-            session.run(connection).await;
-        });
-    }
+    leave_to_the_others(&worker, &serving, &listener).await;
+    serve_backlog(&worker, &serving, &listener).await;
 }
 
 /// If others listen on the same port (SO_REUSEPORT), such as the process that follows this one: sends new clients to them, and goes
 /// on accepting until nobody comes any more. To close the socket resets those who are in a handshake with it.
-async fn leave_to_the_next(worker: &Arc<Worker>, serving: &Arc<Serving>, listener: &Listener) {
+///
+/// Which place in the group is ours no call tells. Where clients still come, they may have begun before; or the place that they
+/// are sent to is ours, or nobody's. So each of them has the next place tried.
+async fn leave_to_the_others(worker: &Arc<Worker>, serving: &Arc<Serving>, listener: &Listener) {
     #[cfg(unix)]
     {
-        let is_shared = adieu_os::send_clients_to_the_next(&socket2::SockRef::from(listener)).is_ok();
+        let mut places = [1, 0, 2, 3].into_iter().cycle();
+        let mut send_away = || {
+            let place = places.next().unwrap_or_default();
+            adieu_os::send_clients_to(&socket2::SockRef::from(listener), place).is_ok()
+        };
+        let mut grace_over = pin!(worker.service.shutdown.grace_over());
         // Of a relay that is stopped without another in its place, somebody comes all the time.
         let until = Instant::now() + LAST_CALL;
-        while is_shared && Instant::now() < until {
-            let Ok(Some(connection)) = listener.accept_within(QUIET).await else {
-                return;
+        while Instant::now() < until && send_away() {
+            let came = tokio::select! {
+                biased;
+                () = &mut grace_over => return,
+                came = listener.accept_within(QUIET) => came,
             };
-            serve(worker, serving, Turn::default(), connection);
+            let Ok(Some(connection)) = came else { return };
+            serve_in_turn(worker, serving, connection);
         }
     }
     #[cfg(not(unix))]
     let _ = (worker, serving, listener);
+}
+
+/// Serves those whose connections the kernel has made: to close the socket would reset them.
+async fn serve_backlog(worker: &Arc<Worker>, serving: &Arc<Serving>, listener: &Listener) {
+    let shutdown = &worker.service.shutdown;
+    let mut grace_over = pin!(shutdown.grace_over());
+    loop {
+        tokio::select! {
+            () = shutdown.room.for_one_more() => {}
+            () = &mut grace_over => return,
+        }
+        match listener.try_accept() {
+            Ok(Some(connection)) => serve_in_turn(worker, serving, connection),
+            // Whoever is open now will give descriptors back.
+            Err(error) if error.is_for_want_of_resources() => tokio::select! {
+                () = tokio::time::sleep(REST) => {}
+                () = &mut grace_over => return,
+            },
+            // That client has gone, and the next may be there.
+            Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
+            Ok(None) | Err(_) => return,
+        }
+    }
+}
+
+/// Serves a client that was accepted before it was its turn, once it is.
+fn serve_in_turn(worker: &Arc<Worker>, serving: &Arc<Serving>, connection: Connection) {
+    let Some((session, mut connection)) = begin(worker, serving, Turn::default(), connection) else { return };
+    let (worker, serving) = (Arc::clone(worker), Arc::clone(serving));
+    tokio::spawn(async move {
+        // Those beyond the bounds wait here as they did in the backlog. Whose time is up meanwhile is cut as everybody is.
+        let _turn = tokio::select! {
+            biased;
+            turn = serving.gate.turn() => turn,
+            () = connection.wait_for_cut() => Turn::default(),
+            () = worker.service.shutdown.grace_over() => Turn::default(),
+        };
+        session.run(connection).await;
+    });
 }
 
 /// Accepts and serves with this, until accepting is interrupted.
@@ -156,6 +193,8 @@ async fn accept_with(worker: &Arc<Worker>, serving: &Arc<Serving>, listener: &Li
     let mut is_failing = false;
     loop {
         let turn = serving.gate.turn().await;
+        worker.service.tell_if_full();
+        worker.service.shutdown.room.for_one_more().await;
         match listener.accept().await {
             Ok(connection) => {
                 is_failing = false;
@@ -175,33 +214,34 @@ async fn accept_with(worker: &Arc<Worker>, serving: &Arc<Serving>, listener: &Li
 
 /// Serves a client, unless it is turned away.
 fn serve(worker: &Arc<Worker>, serving: &Arc<Serving>, turn: Turn, connection: Connection) {
-    if let Some(session) = begin(worker, serving, turn, &connection) {
+    if let Some((session, connection)) = begin(worker, serving, turn, connection) {
         tokio::spawn(session.run(connection));
     }
 }
 
-/// The session of a client. `None`: it is turned away.
+/// The session of a client. `None`: it was turned away.
 fn begin(
     worker: &Arc<Worker>,
     serving: &Arc<Serving>,
     turn: Turn,
-    connection: &Connection,
-) -> Option<Session> {
-    let place = let_in(serving, turn, connection)?;
-    Some(Session::begin(worker, serving, connection, place))
+    connection: Connection,
+) -> Option<(Session, Connection)> {
+    match let_in(serving, turn, &connection) {
+        Ok(place) => Some((Session::begin(worker, serving, &connection, place), connection)),
+        Err(why) => {
+            session::turn_away(&worker.service, serving, connection, why);
+            None
+        }
+    }
 }
 
-/// The place of a client. `None`: it is turned away, and is reset when its connection is dropped.
-fn let_in(serving: &Serving, turn: Turn, connection: &Connection) -> Option<Place> {
+/// The place of a client.
+fn let_in(serving: &Serving, turn: Turn, connection: &Connection) -> Result<Place, TurnedAway> {
     let client = connection.peer_address().unwrap_or(&Address::Unnamed);
-    let told = |why: &TurnedAway| {
-        serving.tell(&RelayEvent::TurnedAway { relay: &serving.name, client, why: *why });
-    };
-    let admitted = match &serving.front.accept_proxy {
+    match &serving.front.accept_proxy {
         // Who the client is, the proxy will tell.
         Some(from) if from.trusts(client) => serving.gate.admit_proxy(turn),
         Some(_) => Err(TurnedAway::NotAProxy),
         None => serving.gate.admit(turn, client),
-    };
-    admitted.inspect_err(told).ok()
+    }
 }

@@ -1,75 +1,21 @@
 //! The relay over real sockets: what each side sees, and what is told of it.
 
+mod support;
+
 use adieu::{Ending, Endpoint, Side};
 use adieu_relay::proxy_protocol::AcceptProxy;
-use adieu_relay::{Drained, Handle, NoPair, Outcome, Relay, RelayConfig, RelayEvent, RelaySide, Upstream};
+use adieu_relay::{Drained, NoPair, Outcome, Relay, RelayConfig, RelayEvent, RelaySide, Upstream};
+use adieu_testkit::places;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread::JoinHandle;
-use std::time::Duration;
-
-/// Nothing here waits for longer.
-const LIMIT: Duration = Duration::from_secs(20);
-
-struct Running {
-    at: SocketAddr,
-    handle: Handle,
-    closed: Receiver<adieu_relay::Closed>,
-    over: JoinHandle<Drained>,
-}
-
-impl Running {
-    fn to(upstreams: &[SocketAddr]) -> Self {
-        let upstreams = upstreams.iter().map(|at| Upstream::new(Endpoint::from(*at)));
-        Self::start(RelayConfig::new(Endpoint::tcp("127.0.0.1", 0), upstreams))
-    }
-
-    fn start(config: RelayConfig) -> Self {
-        let (tell, closed) = channel();
-        let relay = Relay::bind([config], move |event| {
-            if let RelayEvent::Closed(closed) = event {
-                let _ = tell.send((*closed).clone());
-            }
-        });
-        let relay = relay.expect("it listens");
-        let at = relay.local_endpoints()[0].to_string().parse().expect("an address");
-        let handle = relay.handle();
-        let over = std::thread::spawn(move || relay.run().expect("it ran"));
-        Self { at, handle, closed, over }
-    }
-
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.at).expect("the relay listens");
-        stream.set_read_timeout(Some(LIMIT)).expect("a timeout");
-        stream
-    }
-
-    fn closed(&self) -> adieu_relay::Closed {
-        self.closed.recv_timeout(LIMIT).expect("the connection ends")
-    }
-
-    fn shut_down(self, grace: Duration) -> Drained {
-        self.handle.shutdown(grace);
-        self.over.join().expect("it does not panic")
-    }
-}
-
-fn listener() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let at = listener.local_addr().expect("an address");
-    (listener, at)
-}
-
-/// Nobody listens there: it was bound and let go.
-fn refused() -> SocketAddr {
-    listener().1
-}
+use std::net::{Shutdown, TcpStream};
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+use support::{LIMIT, Running, config, listener, refused};
 
 #[test]
 fn both_streams_and_their_ends_pass() {
     let (server, at) = listener();
-    let relay = Running::to(&[at]);
+    let relay = Running::start(config(&[at]));
     let mut client = relay.connect();
     client.write_all(b"question").expect("it is taken");
     client.shutdown(Shutdown::Write).expect("a half-close");
@@ -86,12 +32,12 @@ fn both_streams_and_their_ends_pass() {
     assert_eq!((closed.ending(), closed.cut_at()), (Ending::Graceful, None), "{closed:?}");
     assert_eq!(closed.ended_first(), Some(RelaySide::Client));
     assert_eq!(closed.upstream, Some(Endpoint::from(at)));
-    assert_eq!(relay.shut_down(LIMIT), Drained::default());
+    assert_eq!(relay.shut_down_within(LIMIT), Drained::default());
 }
 
 #[test]
 fn a_client_that_no_upstream_takes_is_reset() {
-    let relay = Running::to(&[refused(), refused()]);
+    let relay = Running::start(config(&[refused(), refused()]));
     let mut client = relay.connect();
     let error = client.read(&mut [0]).expect_err("no end that looks whole");
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
@@ -104,9 +50,48 @@ fn a_client_that_no_upstream_takes_is_reset() {
 }
 
 #[test]
+fn a_client_that_resets_while_its_upstream_is_connected_to_gives_its_place_back_soon() {
+    let any = "127.0.0.1:0".parse().expect("an address");
+    let (silent, _held) = places::unanswering(any).expect("a full backlog");
+    let relay = Running::start(config(&[silent]));
+    let client = relay.connect();
+    let is_connecting = |one: &adieu_relay::OpenConnection| one.state == adieu_relay::State::Connecting;
+    support::until("it is connected to", || relay.handle.connections().iter().any(is_connecting));
+    socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).expect("an option");
+    let began = Instant::now();
+    drop(client);
+    let closed = relay.closed();
+    assert!(began.elapsed() < LIMIT / 2, "nobody waited for the upstream");
+    assert_eq!(closed.ending(), Ending::Reset { by: Side::Peer }, "{closed:?}");
+    assert_eq!((closed.cut_at(), closed.ended_first()), (Some(RelaySide::Client), Some(RelaySide::Client)));
+    assert_eq!((closed.upstream.clone(), closed.upstream_ending()), (Some(Endpoint::from(silent)), None));
+    let Outcome::NotJoined { why: NoPair::ClientCut(tried), .. } = &closed.outcome else {
+        panic!("{closed:?}")
+    };
+    assert!(tried.is_empty());
+    assert!(relay.handle.upstreams().iter().all(|state| state.open == 0 && state.is_up));
+}
+
+#[test]
+fn a_client_that_half_closes_while_its_upstream_is_connected_to_is_served() {
+    let any = "127.0.0.1:0".parse().expect("an address");
+    let (silent, held) = places::unanswering(any).expect("a full backlog");
+    let relay = Running::start(config(&[silent]));
+    let mut client = relay.connect();
+    client.write_all(b"question").expect("it is taken");
+    client.shutdown(Shutdown::Write).expect("a half-close");
+    let is_connecting = |one: &adieu_relay::OpenConnection| one.state == adieu_relay::State::Connecting;
+    support::until("it is connected to", || relay.handle.connections().iter().any(is_connecting));
+    client.set_read_timeout(Some(Duration::from_millis(200))).expect("a timeout");
+    let error = client.read(&mut [0]).expect_err("it waits");
+    assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
+    drop(held);
+}
+
+#[test]
 fn an_upstream_that_refuses_is_passed_over() {
     let (server, at) = listener();
-    let relay = Running::to(&[refused(), at]);
+    let relay = Running::start(config(&[refused(), at]));
     for _ in 0..4 {
         let mut client = relay.connect();
         drop(server.accept().expect("the relay connects"));
@@ -117,7 +102,7 @@ fn an_upstream_that_refuses_is_passed_over() {
 #[test]
 fn an_upstreams_reset_comes_after_its_last_bytes() {
     let (server, at) = listener();
-    let relay = Running::to(&[at]);
+    let relay = Running::start(config(&[at]));
     let mut client = relay.connect();
     let (mut joined, _) = server.accept().expect("the relay connects");
     joined.write_all(b"413").expect("it is taken");
@@ -138,7 +123,7 @@ fn an_upstreams_reset_comes_after_its_last_bytes() {
 #[test]
 fn a_shutdown_waits_for_who_ends_and_cuts_the_rest() {
     let (server, at) = listener();
-    let relay = Running::to(&[at]);
+    let relay = Running::start(config(&[at]));
     let [mut ends, mut stays] = [relay.connect(), relay.connect()];
     for client in [&mut ends, &mut stays] {
         client.write_all(b"x").expect("it is taken");

@@ -10,7 +10,7 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use support::{LIMIT, Running, Server, config, is_reset, refused, server_of, until};
+use support::{LIMIT, Running, Server, config, free, is_reset, refused, server_of, until};
 
 /// What `reload` says that it did.
 fn counts(reloaded: Result<Reloaded, RelayError>) -> (usize, usize, usize) {
@@ -70,7 +70,7 @@ fn relays_come_and_go_and_connections_of_one_that_went_go_on() {
     let relay = Running::start(config(&[a.at]));
     let mut before = relay.connect();
     assert_eq!(server_of(&before), b'a');
-    let new_at = refused();
+    let new_at = free();
     let new = RelayConfig::new(Endpoint::from(new_at), [Upstream::new(Endpoint::from(b.at))]);
     assert_eq!(counts(relay.handle.reload([new.clone()])), (0, 1, 1));
     let client = TcpStream::connect(new_at).expect("the new one listens");

@@ -5,9 +5,8 @@ mod support;
 use adieu::{ConnectOptions, Endpoint, Limits};
 use adieu_relay::{Balance, Health, NoPair, Outcome, RelayConfig, Upstream, UpstreamError};
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::time::Duration;
-use support::{Running, Server, config, is_reset, refused, server_of, until};
+use support::{Refusing, Running, Server, config, is_reset, refused, server_of, until};
 
 /// One that is left alone for so long that no test sees its end.
 const LONG: Health = {
@@ -91,21 +90,23 @@ fn an_upstream_that_refuses_is_passed_over_told_once_and_left_alone() {
 #[test]
 fn an_upstream_that_is_back_is_found_by_a_client_and_none_is_harmed() {
     let server = Server::named(b'a');
-    let dead = refused();
+    let refusing = Refusing::new();
+    let dead = refusing.at;
     let mut config = config(&[dead, server.at]);
     config.health.fail_timeout = Duration::from_millis(20);
     config.health.slow_start = Duration::ZERO;
     let relay = Running::start(config);
     assert_eq!(server_of(&relay.connect()), b'a');
     assert!(relay.told().starts_with("down "));
-    let _back = Server::on(TcpListener::bind(dead).expect("its port is free"), b'b');
+    let _back = Server::on(refusing.listen(), b'b');
     until("it is given a client", || server_of(&relay.connect()) == b'b');
     assert_eq!(relay.told(), format!("up {}", Endpoint::from(dead)));
 }
 
 #[test]
 fn if_all_are_down_a_client_still_tries_one_and_finds_it_back() {
-    let [one, other] = [refused(), refused()];
+    let refusing = Refusing::new();
+    let [one, other] = [refused(), refusing.at];
     let mut config = config(&[one, other]);
     config.health = LONG;
     let relay = Running::start(config);
@@ -118,7 +119,7 @@ fn if_all_are_down_a_client_still_tries_one_and_finds_it_back() {
     assert_eq!(tried(&relay.closed()), 2);
     assert!(is_reset(&relay.connect()));
     assert_eq!(tried(&relay.closed()), 1, "the last resort is one upstream");
-    let _back = Server::on(TcpListener::bind(other).expect("its port is free"), b'b');
+    let _back = Server::on(refusing.listen(), b'b');
     // The two are taken in turn, so the second client at the latest finds it.
     until("it is given a client", || {
         let client = relay.connect();

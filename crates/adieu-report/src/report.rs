@@ -71,9 +71,11 @@ pub struct Report {
     pub datagrams: Option<Datagrams>,
     /// `recv` returned 0, before any error was told.
     pub eof_received: bool,
-    /// Our FIN was acknowledged. `None`: it was not sent, or cannot be told.
+    /// Our FIN was acknowledged. `None`: it was not sent, or cannot be told. Of a graceful end, `false` says that our close_notify and
+    /// FIN met a peer that had ended and closed, and were answered with a reset:
+    /// [`Evidence::end_refused`](adieu_proto::Evidence::end_refused).
     pub fin_acknowledged: Option<bool>,
-    /// SO_ERROR was read as clear up to the end. `None`: it was not read.
+    /// SO_ERROR was read as clear up to the end. `None`: it was not read. Where our end alone was answered with a reset, it told that.
     pub socket_error_clear: Option<bool>,
     /// The stream's own end mark was seen. `None`: it has none.
     pub end_mark_seen: Option<bool>,

@@ -241,6 +241,10 @@ impl Report {
         if self.input_abandoned && self.missing().is_none() {
             text += ", our input was still open";
         }
+        // A FIN alone is acknowledged also by the system of a peer that has closed.
+        if self.is_graceful() && self.fin_acknowledged == Some(false) {
+            text += ", our close_notify alone was answered with a reset";
+        }
         text
     }
 

@@ -519,6 +519,15 @@ impl ListenError {
         }
     }
 
+    /// Whether our own system had no descriptors or no memory left, so that it may be tried again when it has.
+    pub fn is_for_want_of_resources(&self) -> bool {
+        match &*self.cause {
+            ListenCause::Resolve(error) => matches!(error, ResolveError::Exhausted(_)),
+            ListenCause::Listen(error) | ListenCause::Accept(error) => system_error::is_exhausted(error),
+            _ => false,
+        }
+    }
+
     /// Whether the fault is that of our own system, whatever the endpoint: it refuses an option, or it has no descriptors or
     /// no memory left.
     pub(crate) fn is_ours(&self) -> bool {

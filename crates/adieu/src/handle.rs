@@ -35,6 +35,15 @@ pub(crate) trait Opened: Handle {
     ///
     /// It cannot be waited for.
     fn from_socket(socket: Socket, is_tcp: bool) -> io::Result<Self>;
+
+    /// What connecting has failed with, of a socket that is ready to send. `None`: it has connected.
+    ///
+    /// # Errors
+    ///
+    /// The system does not say.
+    fn connect_error(&self) -> io::Result<Option<io::Error>> {
+        self.socket().take_error()
+    }
 }
 
 /// Which readiness a call uses up.

@@ -122,6 +122,12 @@ impl Interrupt {
         }
     }
 
+    /// Whether the two are the same.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
     /// What tasks of the current runtime await it with: one for all of them, so that a thousand connections take one descriptor.
     ///
     /// # Errors

@@ -5,7 +5,7 @@
 use crate::endpoint::host_of;
 use crate::error::{EndpointError, ListenCause, ListenError};
 use crate::handle::{self, Opened};
-use crate::link::{Established, Link, transport};
+use crate::link::{Established, Link, is_exact, transport};
 use crate::options::{OpenError, Purpose, SocketOptions};
 use crate::os::{self, ListenAtError, SocketFile};
 use crate::{
@@ -26,6 +26,10 @@ pub(crate) struct Listening {
     /// After the socket in order: it is closed before the network is given back.
     _network: os::Network,
     endpoint: Endpoint,
+    /// The endpoint as each connection tells it.
+    named: Arc<str>,
+    /// The address of ours that every client connects to. `None`: there may be several.
+    only_address: Option<SockAddr>,
     options: Options,
     /// Gives the options of each connection in place of those.
     chooser: Option<Chooser>,
@@ -170,7 +174,10 @@ impl Listening {
         };
         let is_tcp = local.as_socket().is_some();
         let inherited = asked.are_inherited(local.domain()).then(|| asked.clone());
-        Ok(Self { inherited, ..Self::new((socket, file), network, endpoint, options, is_tcp) })
+        // What the program did to the socket may let it accept for other addresses too.
+        let only_address =
+            (local.as_socket().is_some_and(is_exact) && asked.prepare.is_none()).then_some(local);
+        Ok(Self { only_address, inherited, ..Self::new((socket, file), network, endpoint, options, is_tcp) })
     }
 
     /// Takes over a socket that listens already.
@@ -238,7 +245,9 @@ impl Listening {
             _file: file,
             socket,
             _network: network,
+            named: endpoint.to_string().into(),
             endpoint,
+            only_address: None,
             options,
             chooser: None,
             filter: None,
@@ -258,6 +267,8 @@ impl Listening {
             socket: self.socket.try_clone().map_err(|error| fail(&error))?,
             _network: os::Network::start().map_err(|error| fail(&error))?,
             endpoint: self.endpoint.clone(),
+            named: Arc::clone(&self.named),
+            only_address: self.only_address.clone(),
             options: self.options.clone(),
             chooser: self.chooser.clone(),
             filter: self.filter.clone(),
@@ -377,14 +388,15 @@ impl Listening {
             os::set_reset_on_close(&SockRef::from(&socket), true);
             ListenError::new(&self.endpoint, cause)
         })?;
-        let mut link = Link::new(options, Some(Role::Listen), self.endpoint.to_string());
+        let mut link = Link::new(options, Some(Role::Listen), Arc::clone(&self.named));
         // The socket does not tell it any more once it was reset.
         link.facts.peer_address = Some(peer);
         let socket = H::from_socket(socket, self.is_tcp).map_err(|e| self.cannot_accept(&e))?;
         let transport =
             if self.is_tcp { transport(&socket.socket(), &link.options.socket) } else { Transport::Unix };
         if self.inherited.as_ref() == Some(&link.options.socket) {
-            link.connected(Established::new(socket), transport);
+            let local = self.only_address.clone();
+            link.connected(Established { local, ..Established::new(socket) }, transport);
         } else {
             link.adopted(socket, transport);
         }
@@ -414,7 +426,9 @@ impl Listening {
         others.socket.ip_version = others.socket.ip_version.filter(|asked| Some(*asked) != ours.ip_version);
         others.socket.mptcp &= !ours.mptcp;
         others.socket.fast_open = others.socket.fast_open.filter(|asked| Some(*asked) != ours.fast_open);
-        others.socket.prepare = others.socket.prepare.filter(|asked| Some(asked) != ours.prepare.as_ref());
+        if others.socket.prepare == ours.prepare {
+            others.socket.prepare = None;
+        }
         others.check_connected().map_err(ListenCause::Option)?;
         options.socket.check(&self.endpoint, None).map_err(ListenCause::Option)?;
         options.socket.apply(&SockRef::from(socket)).map_err(ListenCause::Option)?;

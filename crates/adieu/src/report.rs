@@ -10,6 +10,7 @@ use crate::{
 };
 use adieu_proto::{Call, Ending, Fault, FaultKind, LocalEnd, Outcome, Signal, Time};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// Why there never was a connection, where the reason is ours.
@@ -64,7 +65,7 @@ pub(crate) struct Facts {
     pub(crate) began: SystemTime,
     pub(crate) role: Option<Role>,
     pub(crate) transport: Option<Transport>,
-    pub(crate) endpoint: String,
+    pub(crate) endpoint: Arc<str>,
     pub(crate) proxy: Option<ProxyAddress>,
     pub(crate) fast_open: Option<FastOpen>,
     pub(crate) local_address: Option<Address>,
@@ -76,11 +77,11 @@ pub(crate) struct Facts {
     pub(crate) is_given_to_finish: bool,
     pub(crate) tcp: os::TcpFacts,
     /// Of a connection that never was: what every address said.
-    pub(crate) failure: Option<Words>,
+    pub(crate) failure: Option<Box<Words>>,
     /// What the program's own input or output said as it failed, where no system call did.
-    pub(crate) local_words: Option<Words>,
-    /// Who was connected to.
-    pub(crate) host: Option<String>,
+    pub(crate) local_words: Option<Box<Words>>,
+    /// Who was connected to, where that is for TLS to know.
+    pub(crate) host: Option<Box<str>>,
     /// Without TLS of ours, what was received begins as the other side of TLS does.
     pub(crate) received_tls: bool,
     /// Without TLS of ours, what was sent begins as our side of TLS would.
@@ -91,12 +92,12 @@ pub(crate) struct Facts {
 
 impl Facts {
     /// What is known at the start.
-    pub(crate) fn new(role: Option<Role>, endpoint: String) -> Self {
+    pub(crate) fn new(role: Option<Role>, endpoint: impl Into<Arc<str>>) -> Self {
         Self {
             began: SystemTime::now(),
             role,
             transport: None,
-            endpoint,
+            endpoint: endpoint.into(),
             proxy: None,
             fast_open: None,
             local_address: None,
@@ -118,17 +119,17 @@ impl Facts {
 
 /// The report of a connection that was closed with this outcome.
 pub(crate) fn of(core: &adieu_proto::Connection, outcome: &Outcome, facts: &Facts) -> Report {
-    let mut report = Report::new(facts.role, facts.endpoint.clone(), facts.began, core, outcome);
+    let mut report = Report::new(facts.role, facts.endpoint.to_string(), facts.began, core, outcome);
     let evidence = outcome.evidence;
     let number = evidence.fault.and_then(|fault| fault.code).or(evidence.local_code);
     report.error = match (&facts.failure, number) {
-        (Some(words), _) => Some(SystemError::new(number, number.and_then(error_name), words.clone())),
+        (Some(words), _) => Some(SystemError::new(number, number.and_then(error_name), (**words).clone())),
         (None, Some(number)) => {
             Some(SystemError::new(Some(number), error_name(number), describe_code(number)))
         }
         (None, None) => {
             let local = matches!(outcome.ending, Ending::LocalFailure { .. }).then_some(&facts.local_words);
-            local.cloned().flatten().map(|words| SystemError::new(None, None, words))
+            local.cloned().flatten().map(|words| SystemError::new(None, None, *words))
         }
     };
     report.transport = facts.transport;
@@ -156,7 +157,7 @@ pub(crate) fn of(core: &adieu_proto::Connection, outcome: &Outcome, facts: &Fact
 pub(crate) fn of_refused(error: &AdoptError, role: Option<Role>) -> Report {
     let start = Time::ZERO;
     let mut facts = Facts::new(role, Address::Unnamed.to_string());
-    facts.failure = Some(error.to_string().into());
+    facts.failure = Some(Box::new(error.to_string().into()));
     let mut core = adieu_proto::Connection::new(adieu_proto::Config::default());
     match error {
         AdoptError::NotConnected | AdoptError::Handshaking => {
@@ -214,17 +215,17 @@ impl NeverConnected<'_> {
                     let fault = Fault { call: Call::Connect, kind: FaultKind::Other, code: number };
                     core.handle_connect_failed(start, fault);
                 }
-                facts.failure = Some(error.cause().to_string().into());
+                facts.failure = Some(Box::new(error.cause().to_string().into()));
                 context = Context::Binding;
             }
             Self::CannotAccept { error } => {
                 let number = error.system().and_then(|error| error.code);
                 core.handle_local_failure(start, LocalEnd::Socket, number);
-                facts.failure = Some(error.cause().to_string().into());
+                facts.failure = Some(Box::new(error.cause().to_string().into()));
             }
             Self::CannotServe { peer, error } => {
                 core.handle_local_failure(start, LocalEnd::Socket, error.raw_os_error());
-                facts.failure = Some(describe_error(error).into());
+                facts.failure = Some(Box::new(describe_error(error).into()));
                 facts.peer_address = peer.filter(|peer| peer.is_named()).cloned();
             }
         }

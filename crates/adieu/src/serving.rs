@@ -272,7 +272,11 @@ impl Roll {
 
     /// Enters a connection that was accepted. What aborts it is the interrupt of its options, or else `abort`.
     pub(crate) fn enter<H: Handle>(self: &Arc<Self>, link: &mut Link<H>, abort: &Interrupt) -> Seat {
-        let interrupt = link.options.interrupt.get_or_insert_with(|| abort.clone()).clone();
+        let own = link.options.interrupt.clone();
+        let interrupt = own.unwrap_or_else(|| {
+            link.options.interrupt = Some(abort.clone());
+            abort.clone()
+        });
         let mut ending = link.ending_handle();
         let id = {
             let mut state = self.state();

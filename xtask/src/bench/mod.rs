@@ -155,19 +155,19 @@ fn explained(arguments: &Arguments, programs: &Programs, directory: &Path) -> Re
     Ok(())
 }
 
-struct Programs {
+pub(crate) struct Programs {
     adieu: PathBuf,
     helper: PathBuf,
 }
 
 /// adieu is built by itself, so that nothing that xtask needs of a shared dependency is in it.
-fn build(adieu: Option<&Path>) -> Result<Programs> {
+pub(crate) fn build(adieu: Option<&Path>) -> Result<Programs> {
     let release = |words: &[&str]| -> Result<()> {
         let status = cargo()?.args(["build", "--release"]).args(words).status()?;
         ensure!(status.success(), "cargo build --release {} fails", words.join(" "));
         Ok(())
     };
-    release(&["-p", "xtask", "--bin", "bench-helper"])?;
+    release(&["-p", "bench-helper"])?;
     let built = root()?.join("target/release");
     let adieu = if let Some(adieu) = adieu {
         fs::canonicalize(adieu).with_context(|| format!("there is no {}", adieu.display()))?

@@ -66,9 +66,44 @@ pub(super) enum Silence {
     Failed(String),
 }
 
+/// A child that leads a process group of its own.
+pub(super) struct Group {
+    child: Child,
+}
+
+impl Group {
+    /// Starts it.
+    pub(super) fn start(command: &mut Command) -> Result<Self> {
+        command.process_group(0);
+        // Held until it is registered: a signal must not come between.
+        let mut open = open();
+        let child =
+            command.spawn().with_context(|| format!("cannot start {}", command.get_program().display()))?;
+        open.groups.insert(group_of(&child)?);
+        Ok(Self { child })
+    }
+
+    /// The number of its leader, and of itself.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // Before it is reaped, so that its number cannot belong to another group.
+        if let Ok(group) = group_of(&self.child) {
+            kill_group(group);
+            open().groups.remove(&group);
+        }
+        let _ = self.child.wait();
+    }
+}
+
 /// A running helper.
 pub(super) struct Process {
-    child: Child,
+    /// Killed when this is dropped.
+    _group: Group,
     lines: mpsc::Receiver<String>,
 }
 
@@ -76,16 +111,12 @@ impl Process {
     /// Starts a helper with nothing in its environment but PATH.
     pub(super) fn start(helper: &Path, words: &[&str], input: Stdio, output: Stdio) -> Result<Self> {
         let mut command = Command::new(helper);
-        command.args(words).stdin(input).stdout(output).stderr(Stdio::piped()).process_group(0).env_clear();
+        command.args(words).stdin(input).stdout(output).stderr(Stdio::piped()).env_clear();
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
         }
-        // Held until it is registered: a signal must not come between.
-        let mut open = open();
-        let mut child = command.spawn().with_context(|| format!("cannot start {}", helper.display()))?;
-        open.groups.insert(group_of(&child)?);
-        drop(open);
-        let stderr = child.stderr.take().context("standard error is a pipe")?;
+        let mut group = Group::start(&mut command)?;
+        let stderr = group.child.stderr.take().context("standard error is a pipe")?;
         let (sender, lines) = mpsc::channel();
         thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
@@ -94,7 +125,7 @@ impl Process {
                 }
             }
         });
-        Ok(Self { child, lines })
+        Ok(Self { _group: group, lines })
     }
 
     /// Waits for the line that begins with `word`; lines before it are passed over.
@@ -114,17 +145,6 @@ impl Process {
                 }
             }
         }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Before it is reaped, so that its number cannot belong to another group.
-        if let Ok(group) = group_of(&self.child) {
-            kill_group(group);
-            open().groups.remove(&group);
-        }
-        let _ = self.child.wait();
     }
 }
 

@@ -12,13 +12,14 @@ const MAJOR: &str = env!("CARGO_PKG_VERSION_MAJOR");
 /// The release profile, but that a panic is caught at the border to C.
 const PROFILE: &str = "capi";
 
-struct Built {
+pub(crate) struct Built {
     libraries: Vec<PathBuf>,
     /// What a program that links the static library has to link too.
     private_libs: String,
 }
 
-fn build() -> Result<Built> {
+/// Builds the static and the shared library, optimized.
+pub(crate) fn build() -> Result<Built> {
     let folder = crate::root()?.join("target/capi");
     fs::create_dir_all(&folder)?;
     let told = folder.join("native-static-libs");

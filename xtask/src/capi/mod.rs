@@ -8,7 +8,7 @@ mod install;
 mod matrix;
 mod programs;
 
-pub(crate) use install::libraries;
+pub(crate) use install::{build, libraries};
 pub(crate) use programs::{CPP, DIALECTS, compile};
 
 use anyhow::Result;

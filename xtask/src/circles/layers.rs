@@ -26,6 +26,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("adieu-capi", &["adieu-proto", "adieu-os", "adieu-report", "adieu"]),
     ("adieu-peer", &[]),
     ("adieu-testkit", &["adieu-proto", "adieu-peer"]),
+    // What the benchmark starts: also the core by itself.
+    ("bench-helper", &["adieu-proto"]),
     // It builds and measures everything.
     (
         "xtask",

@@ -226,18 +226,18 @@ fn under_wine(program: &Path, tutorial: &Path) -> Result<()> {
     succeed(&mut command)
 }
 
+/// Of the default packages together, as `cargo test` builds them: by itself adieu-cli would have other features, and be built anew.
 fn linux_against_them(tutorial: &Path) -> Result<()> {
     let mut command = crate::cargo()?;
-    command
-        .args(["test", "-p", "adieu-cli", "--test", "tutorial", "--", "--ignored"])
-        .env("ADIEU_TUTORIAL", tutorial);
+    command.args(["test", "--test", "tutorial", "--", "--ignored"]).env("ADIEU_TUTORIAL", tutorial);
     succeed(&mut command)
 }
 
+/// Built like the tests above.
 fn linux_and_windows(folder: &Path) -> Result<()> {
     let mut command = crate::cargo()?;
     command
-        .args(["test", "-p", "adieu-cli", "--test", "systems", "--", "--ignored"])
+        .args(["test", "--test", "systems", "--", "--ignored"])
         .env("ADIEU_WINDOWS", folder.join(TARGET).join("debug/adieu.exe"));
     succeed(&mut command)
 }

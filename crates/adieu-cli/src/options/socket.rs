@@ -109,14 +109,20 @@ impl SocketOptions {
         is_port_alone && !self.ipv4 && !self.ipv6
     }
 
+    /// The one version of IP that is to be used. `None`: both are.
+    pub(crate) fn version(&self) -> Option<IpVersion> {
+        match (self.ipv4, self.ipv6) {
+            (_, true) => Some(IpVersion::V6),
+            (true, _) => Some(IpVersion::V4),
+            _ => None,
+        }
+    }
+
     /// What the library is asked for. What was not asked for is left at its default.
     pub(crate) fn asked(&self) -> adieu::SocketOptions {
         let mut options = adieu::SocketOptions::new();
-        if self.ipv4 {
-            options = options.ip_version(IpVersion::V4);
-        }
-        if self.ipv6 {
-            options = options.ip_version(IpVersion::V6);
+        if let Some(version) = self.version() {
+            options = options.ip_version(version);
         }
         if let Some(name) = &self.interface {
             options = options.interface(name);

@@ -468,6 +468,11 @@ impl RelayTls {
         resolved.collect()
     }
 
+    /// The files whose content may change while it runs: certificates of both sides.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.cert.iter().chain(&self.ca).map(PathBuf::as_path)
+    }
+
     /// Whether the certificate is one that nobody knows of yet.
     pub(crate) fn is_new(&self) -> bool {
         self.cert.is_empty()

@@ -1,5 +1,6 @@
 //! What clap says of a wrong command line, made true: what is to blame, and advice that can help.
 
+use super::forwarders;
 use super::netcat;
 use super::resolve::refusal;
 use super::rules::{Rules, Which};
@@ -30,13 +31,17 @@ pub(super) fn explain(mut error: Error, definition: &Command, words: &[OsString]
             if !command.get_arguments().any(takes_files) {
                 error.remove(ContextKind::Suggested);
             }
-            if let Some(hint) = shown(&error).and_then(|unknown| wait_for::instead_of(unknown, command)) {
+            let of_others = |unknown| {
+                wait_for::instead_of(unknown, command).or_else(|| forwarders::instead_of(unknown, command))
+            };
+            if let Some(hint) = shown(&error).and_then(of_others) {
                 // An option whose name is alike, and a usage that shows it.
                 error.remove(ContextKind::SuggestedArg);
                 error.remove(ContextKind::Usage);
                 suggest(&mut error, hint);
-            } else if let Some(hint) =
-                shown(&error).and_then(|unknown| netcat::instead_of(unknown, command, words))
+            } else if !forwarders::is_for(command)
+                && let Some(hint) =
+                    shown(&error).and_then(|unknown| netcat::instead_of(unknown, command, words))
             {
                 suggest(&mut error, hint);
             }

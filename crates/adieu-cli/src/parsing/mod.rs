@@ -6,6 +6,7 @@
 
 mod blame;
 mod facts;
+mod forwarders;
 pub(crate) mod netcat;
 mod resolve;
 pub(crate) mod rules;

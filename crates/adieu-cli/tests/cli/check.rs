@@ -31,7 +31,7 @@ fn in_own_network(test: &'static str, body: fn()) {
 fn serving<T: Send + 'static>(
     serve: impl FnOnce(TcpStream) -> T + Send + 'static,
 ) -> (String, JoinHandle<T>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = places::listener();
     let address = listener.local_addr().expect("it has one").to_string();
     let thread = std::thread::spawn(move || {
         let (stream, _) = listener.accept().expect("a client comes");
@@ -77,7 +77,7 @@ fn result(args: &[&str]) -> (Value, Option<i32>) {
 
 #[test]
 fn each_endpoint_has_a_line_in_the_order_of_the_command_line() {
-    let server = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let server = places::listener();
     let open = server.local_addr().expect("it has one").to_string();
     let (closed, _held) = refusing();
     let name = format!("{}:80", no_name());
@@ -128,7 +128,7 @@ fn a_word_may_have_many_ports() {
 #[test]
 fn every_port_of_a_host_is_checked_with_few_descriptors_and_little_memory() {
     in_own_network("every_port_of_a_host_is_checked_with_few_descriptors_and_little_memory", || {
-        let server = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let server = places::listener();
         let open = server.local_addr().expect("it has one");
         let script = "ulimit -n 64; ulimit -v 1000000; exec \"$0\" \"$@\"";
         let mut command = Command::new("sh");
@@ -175,9 +175,35 @@ fn a_server_sees_a_client_that_leaves() {
     }
 }
 
+/// Whether the reset comes before our system has told us of the connection or after, it is the same server.
+#[test]
+fn a_server_that_resets_at_once_is_open_and_that_is_said() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let address = listener.local_addr().expect("it has one").to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let stream = stream.expect("a client comes");
+            socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("a socket");
+        }
+    });
+    // On a busy machine the server may come too late for one that waits for a second.
+    let is_told = (0..5).any(|_| {
+        let (result, code) = result(&[&address]);
+        assert_eq!((result["state"].as_str(), code), (Some("open"), Some(0)), "{result}");
+        let told = result["reset_at_once"] == true;
+        let words = if told { "open, but the server reset the connection at once" } else { "open" };
+        assert_eq!(result["message"], words);
+        told
+    });
+    assert!(is_told);
+    // Who asks for more gets no answer.
+    let (result, code) = result(&[&address, "--expect", "imok"]);
+    assert_eq!((&result["state"], &result["reset_at_once"], code), (&"cut".into(), &false.into(), Some(3)));
+}
+
 #[test]
 fn a_server_that_does_not_end_its_side_is_not_waited_for_nor_reset() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = places::listener();
     let address = listener.local_addr().expect("it has one").to_string();
     let output = run(&["check", "--connect-timeout", "100ms", &address], b"");
     assert_eq!(code(&output), Some(0), "{}", text(&output.stdout));
@@ -329,7 +355,7 @@ fn what_is_no_tls_and_what_wants_a_certificate_of_ours_is_a_tls_failure() {
     assert_eq!((told["state"].as_str(), code), (Some("open"), Some(0)), "{told}");
 
     // A server that accepts and says nothing.
-    let silent = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let silent = places::listener();
     let endpoint = format!("tls://{}", silent.local_addr().expect("it has one"));
     let (told, code) = result(&[&endpoint, "--insecure", "--connect-timeout", "200ms"]);
     assert_eq!((told["state"].as_str(), code), (Some("tls_failure"), Some(3)), "{told}");
@@ -409,7 +435,7 @@ fn an_answer_without_end_is_looked_at_for_a_while_only() {
 
 #[test]
 fn results_go_to_a_file_or_to_stderr_where_stdout_is_a_commands() {
-    let server = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let server = places::listener();
     let open = server.local_addr().expect("it has one").to_string();
     let directory = tempfile::tempdir().expect("there is room for a directory");
     let file = directory.path().join("results.json");
@@ -459,7 +485,7 @@ fn what_cannot_be_checked_is_a_usage_error() {
 
 #[test]
 fn a_stdout_that_takes_nothing_is_a_failure_of_ours() {
-    let server = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let server = places::listener();
     let open = server.local_addr().expect("it has one").to_string();
     let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
     let output = adieu(&["check", &open]).stdin(Stdio::null()).stdout(full).output().expect("it starts");

@@ -2,11 +2,12 @@
 
 use crate::cuts::terminal;
 use crate::{BOUND, adieu, run, text};
+use adieu_testkit::places;
 use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -94,7 +95,7 @@ fn the_number_or_the_time_ends_it_with_the_last_failure() {
 
 #[test]
 fn once_there_was_a_connection_it_is_never_made_again() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let listener = places::listener();
     let address = listener.local_addr().expect("bound").to_string();
     let accepting = std::thread::spawn(move || {
         let (stream, _) = listener.accept().expect("it connects");
@@ -167,7 +168,7 @@ fn lines(master: std::os::fd::OwnedFd) -> impl Iterator<Item = String> {
 
 #[test]
 fn a_person_is_told_of_the_connection_and_how_to_end_it() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let listener = places::listener();
     let address = listener.local_addr().expect("bound").to_string();
     let (master, slave) = terminal(true);
     let connect = |words: &[&str]| {

@@ -1,6 +1,7 @@
 //! `connect --exec`: a command's stdin and stdout are the two directions, and what it leaves half done looks half done.
 
 use crate::{BOUND, Server, adieu, proxies, run, text, until};
+use adieu_testkit::places;
 use adieu_testkit::skip::counterpart;
 use rustix::process::Signal;
 use std::io::{ErrorKind, Read, Write};
@@ -20,7 +21,7 @@ impl Scene {
     fn new(line: &str, options: &[&str]) -> Self {
         let directory = tempfile::tempdir().expect("there is room");
         let line = line.replace("{}", directory.path().to_str().expect("UTF-8"));
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let listener = places::listener();
         let address = listener.local_addr().expect("bound").to_string();
         let words = [&["connect", &address, "--exec", &line][..], options].concat();
         let child = adieu(&words)

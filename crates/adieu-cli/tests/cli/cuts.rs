@@ -1,10 +1,11 @@
 //! What must not look whole does not, whatever cuts it; and what is whole is not cut.
 
 use crate::{Server, adieu, ask, text};
+use adieu_testkit::places;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener};
+use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::process::Stdio;
 
@@ -26,7 +27,7 @@ fn a_command_that_ends_its_output_early_still_gets_all_its_input() {
 fn a_process_that_is_killed_in_mid_upload_resets() {
     use rustix::process::Signal;
     for number in [Signal::KILL, Signal::QUIT, Signal::USR1] {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let listener = places::listener();
         let address = listener.local_addr().expect("it has an address").to_string();
         let mut child = adieu(&["connect", &address])
             .stdin(Stdio::piped())
@@ -85,7 +86,7 @@ fn a_terminal_that_hangs_up_is_no_end_of_the_input() {
 
 #[test]
 fn a_terminals_master_as_output_gets_every_byte() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let listener = places::listener();
     let address = listener.local_addr().expect("it has an address").to_string();
     let sending = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("adieu connects");

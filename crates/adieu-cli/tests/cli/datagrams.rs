@@ -30,6 +30,27 @@ fn close(socket: UdpSocket) {
     });
 }
 
+#[test]
+fn broadcast_allows_a_networks_broadcast_address() {
+    let receiver = UdpSocket::bind("0.0.0.0:0").expect("a port");
+    receiver.set_read_timeout(Some(BOUND)).expect("a time");
+    let port = receiver.local_addr().expect("it is bound").port();
+    let endpoint = format!("udp://127.255.255.255:{port}");
+    let refused = run(&["connect", &endpoint], b"hi");
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(text(&refused.stderr).contains("a network's broadcast address needs --broadcast"), "{refused:?}");
+
+    let output = run(&["connect", "--broadcast", "--silence", "0s", &endpoint], b"hi");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let mut datagram = [0; 8];
+    let length = receiver.recv(&mut datagram).expect("it was sent");
+    assert_eq!(&datagram[..length], b"hi");
+
+    let stream = run(&["connect", "--broadcast", "127.0.0.1:9"], b"");
+    assert_eq!(stream.status.code(), Some(2));
+    assert!(text(&stream.stderr).contains("--broadcast"), "{stream:?}");
+}
+
 /// A program with pipes to its ends.
 struct Program {
     child: Child,

@@ -9,7 +9,7 @@ use std::net::Shutdown;
 use std::process::{Command, Stdio};
 
 /// Another test may have a descriptor open that is inherited: a terminal, between its opening and its flag.
-const CLOSED: &str = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-";
+pub(crate) const CLOSED: &str = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-";
 
 /// A listener that has so few descriptors, and cannot raise the limit.
 fn limited(limit: u32, args: &[&str]) -> Server {

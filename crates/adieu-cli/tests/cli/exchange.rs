@@ -5,7 +5,7 @@ use crate::{BOUND, Server, adieu, ask, run, text};
 use adieu_testkit::places;
 use rustix::process::Signal;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -33,7 +33,7 @@ fn content(path: &Path) -> String {
 fn peer<T: Send + 'static>(
     act: impl FnOnce(TcpStream) -> T + Send + 'static,
 ) -> (String, std::thread::JoinHandle<T>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let listener = places::listener();
     let address = listener.local_addr().expect("it has an address").to_string();
     let acting = std::thread::spawn(move || {
         let (stream, _) = listener.accept().expect("it connects");
@@ -144,7 +144,7 @@ fn what_cannot_be_a_dump_is_refused_before_anybody_is_connected_to() {
     let directory = Directory::new();
     let (fifo, fifo_name) = directory.file("fifo");
     places::fifo(&fifo).expect("a FIFO");
-    let nobody = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let nobody = places::listener();
     nobody.set_nonblocking(true).expect("it can be");
     let address = nobody.local_addr().expect("it has an address").to_string();
     let directory_name = directory.0.path().to_str().expect("UTF-8");

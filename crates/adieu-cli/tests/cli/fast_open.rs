@@ -3,9 +3,9 @@
 
 use crate::{BOUND, Server, adieu, run, text};
 use adieu_testkit::namespace;
+use adieu_testkit::places;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::process::{Output, Stdio};
 use std::thread;
 
@@ -64,7 +64,7 @@ fn the_second_connection_sends_what_fits_with_its_syn_and_counts_each_byte_once(
 #[test]
 fn a_server_that_speaks_first_does_not_wait_for_stdin() {
     in_own_network("a_server_that_speaks_first_does_not_wait_for_stdin", || {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let listener = places::listener();
         let address = listener.local_addr().expect("bound").to_string();
         let mut child = adieu(&[&["connect", &address], &JSON[..]].concat())
             .stdin(Stdio::piped())
@@ -121,7 +121,7 @@ fn an_end_that_is_typed_on_a_terminal_counts_though_it_is_told_once() {
 
 #[test]
 fn an_input_that_cannot_be_read_connects_to_nobody() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = places::listener();
     listener.set_nonblocking(true).expect("a socket");
     let address = listener.local_addr().expect("bound").to_string();
     // A process may not read its own memory from address 0: EIO.

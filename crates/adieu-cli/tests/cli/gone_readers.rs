@@ -6,7 +6,7 @@ use crate::{ADIEU, BOUND, Server, adieu, text, until};
 use adieu_testkit::places;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
@@ -192,7 +192,7 @@ fn what_is_done_with_the_bytes_hides_it_from_nobody() {
     let directory = tempfile::tempdir().expect("a directory can be made");
     let dump = directory.path().join("dump").display().to_string();
     for more in [&["--limit-rate", "100"][..], &["--dump", &dump], &["--crlf"], &["--recv-only"]] {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let listener = places::listener();
         let address = listener.local_addr().expect("bound").to_string();
         let (reader, writer) = std::io::pipe().expect("there are pipes");
         let child = adieu(&[&["connect", &address], more].concat())

@@ -1,11 +1,11 @@
 //! What is said when something was written or chosen wrongly: the exact sentence, and what to do.
 
 use crate::{BOUND, Server, adieu, run, text};
+use adieu_testkit::places;
 use adieu_testkit::skip::counterpart;
 use adieu_testkit::tls::authority::{Authority, Identity};
 use adieu_testkit::tls::peer::{Peer, Setup, Step};
 use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 /// What is said on stderr, and the exit status.
@@ -284,7 +284,7 @@ fn the_full_queue_of_a_unix_listener_is_no_firewall() {
 
 /// A peer that says this and ends, once it has been sent something.
 fn answering(answer: &'static [u8]) -> (String, std::thread::JoinHandle<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = places::listener();
     let address = listener.local_addr().expect("bound").to_string();
     let serving = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("a client");

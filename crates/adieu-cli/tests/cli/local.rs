@@ -1,10 +1,11 @@
 //! What is wrong on our own side: files, descriptors, signals. None of it may look like the peer's doing.
 
 use crate::{ADIEU, BOUND, Server, adieu, ask, run, signal, text};
+use adieu_testkit::places;
 use rustix::process::Signal;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
 #[test]
@@ -64,7 +65,8 @@ fn descriptors_that_run_out_for_a_name_say_nothing_about_the_name() {
         let output = Command::new("sh").args(["-c", &line]).stdin(Stdio::null()).output();
         let output = output.expect("a shell starts");
         let said = text(&output.stderr);
-        if said.contains("EMFILE") || said.contains("Too many open files") {
+        // Up to eight, nothing is left for a lookup. With more it may have its answer before anything else takes a descriptor.
+        if limit <= 8 || said.contains("EMFILE") {
             assert_eq!(output.status.code(), Some(7), "{limit}: {said}");
             assert!(said.contains("Too many open files (EMFILE 24)"), "{limit}: {said}");
             assert!(!said.contains("the name was not found"), "{limit}: {said}");
@@ -76,7 +78,7 @@ fn descriptors_that_run_out_for_a_name_say_nothing_about_the_name() {
 
 /// `adieu connect` under a shell that has run `before`, connected, with a stdin that stays open.
 fn connected(before: &str) -> (Child, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback is there");
+    let listener = places::listener();
     let address = listener.local_addr().expect("it has an address");
     let child = Command::new("sh")
         .args(["-c", &format!("{before}\nexec {ADIEU} connect {address}")])

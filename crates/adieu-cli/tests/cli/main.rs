@@ -7,6 +7,8 @@ mod activation;
 mod bounds;
 mod captures;
 mod check;
+#[cfg(target_os = "linux")]
+mod check_alone;
 mod check_waits;
 mod completions;
 mod connect_again;
@@ -33,11 +35,14 @@ mod proxies;
 mod relay;
 mod relay_config;
 mod relay_counterparts;
+mod relay_crowded;
 mod relay_drain;
 #[cfg(target_os = "linux")]
 mod relay_log;
+mod relay_peers;
 mod relay_restart;
 mod relay_service;
+mod relay_terminal;
 mod relay_upstreams;
 mod reports;
 mod resources;
@@ -47,6 +52,7 @@ mod stuck;
 mod tls_through_proxies;
 mod transfer;
 mod transfer_choice;
+mod transfer_harm;
 mod transfer_keep_open;
 mod transfer_plain;
 mod transfer_relays;
@@ -70,6 +76,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 pub(crate) const ADIEU: &str = env!("CARGO_BIN_EXE_adieu");
@@ -88,6 +95,25 @@ pub(crate) fn adieu(args: &[&str]) -> Command {
 
 pub(crate) fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).expect("it is there to be signalled");
+}
+
+/// Until this is dropped, the process may run for [`BOUND`] and is then killed: whoever waits for its end sees that.
+pub(crate) fn bounded(child: &Child) -> impl Drop + use<> {
+    struct Over(Option<mpsc::Sender<()>>);
+    impl Drop for Over {
+        fn drop(&mut self) {
+            // It wakes the thread.
+            self.0.take();
+        }
+    }
+    let process = Pid::from_child(child);
+    let (over, is_over) = mpsc::channel();
+    std::thread::spawn(move || {
+        if is_over.recv_timeout(BOUND) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let _ = kill_process(process, Signal::KILL);
+        }
+    });
+    Over(Some(over))
 }
 
 /// Waits for what nothing wakes anybody for: a file's name, another process's state.
@@ -134,6 +160,7 @@ pub(crate) fn run(args: &[&str], input: &[u8]) -> Output {
         // Whoever does not want our input may leave.
         let _ = stdin.write_all(&input);
     });
+    let _bounded = bounded(&child);
     let output = child.wait_with_output().expect("it can be waited for");
     feeding.join().expect("feeding does not panic");
     output
@@ -243,6 +270,7 @@ impl Server {
 
     /// Waits for its end: status, stdout, and the rest of stderr.
     pub(crate) fn finish(mut self) -> (ExitStatus, Vec<u8>, String) {
+        let _bounded = bounded(&self.child);
         let mut stdout = Vec::new();
         let mut pipe = self.child.stdout.take().expect("stdout is a pipe");
         pipe.read_to_end(&mut stdout).expect("stdout is readable");

@@ -5,7 +5,7 @@ use adieu_testkit::places;
 use rustix::process::Signal;
 use socket2::SockRef;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -113,9 +113,11 @@ fn an_output_that_cannot_take_a_small_message_resets() {
 fn a_listener_whose_stdout_has_no_reader_resets_and_ends() {
     for args in [&["--keep-open"][..], &[]] {
         let (reader, writer) = std::io::pipe().expect("a pipe can be made");
+        let own = writer.try_clone().expect("it can be cloned");
         let mut command = adieu(&["listen", "127.0.0.1:0"]);
         let mut server = Server::of_with(command.args(args), Stdio::null(), writer.into());
         drop(reader);
+        places::nobody_reads(&own).expect("a pipe");
         assert_eq!(told(server.connect(), b"small\n"), (Vec::new(), true), "{args:?}");
         let status = server.child.wait().expect("it ends");
         assert_eq!(status.code(), Some(7), "{args:?}");
@@ -145,7 +147,7 @@ fn end_of(stream: &mut TcpStream) -> Option<ErrorKind> {
 
 /// `adieu connect` with a stdin that stays open, and its peer.
 fn connected(args: &[&str]) -> (Child, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback is there");
+    let listener = places::listener();
     let address = listener.local_addr().expect("bound").to_string();
     let child = adieu(&[&["connect", &address], args].concat())
         .stdin(Stdio::piped())

@@ -1,11 +1,11 @@
 //! Proxies of other people: microsocks, dante and tinyproxy between two adieus.
 
-use crate::{BOUND, Server, adieu, refusing, text};
+use crate::{Server, adieu, refusing, text, until};
+use adieu_testkit::places;
 use adieu_testkit::skip::counterpart;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Instant;
 
 const PASSWORD: &str = "hunter2%";
 /// The same in a URL.
@@ -22,25 +22,14 @@ impl Drop for Running {
     }
 }
 
-/// Starts a proxy on a port that was free, since none of them can choose one and tell; waits until it listens.
+/// Starts a proxy, none of which can choose a port and tell, and waits until it listens.
 fn start(program: &Path, arguments: impl Fn(u16) -> Vec<String>) -> (Running, u16) {
-    for _ in 0..5 {
-        let free = TcpListener::bind("127.0.0.1:0").expect("loopback");
-        let port = free.local_addr().expect("bound").port();
-        drop(free);
-        let mut command = Command::new(program);
-        command.args(arguments(port)).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut running = Running(command.spawn().expect("the counterpart starts"));
-        let until = Instant::now() + BOUND;
-        while Instant::now() < until && running.0.try_wait().expect("it can be waited for").is_none() {
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return (running, port);
-            }
-            std::thread::yield_now();
-        }
-        // Somebody else was faster to take the port.
-    }
-    panic!("{} does not listen", program.display());
+    let port = places::free_port();
+    let mut command = Command::new(program);
+    command.args(arguments(port)).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let running = Running(command.spawn().expect("the counterpart starts"));
+    until("it does not listen", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    (running, port)
 }
 
 pub(crate) fn connect(endpoint: &str, args: &[&str], variables: &[(&str, &str)]) -> Output {
@@ -268,7 +257,7 @@ fn a_wrong_proxy_is_a_usage_error_without_its_password() {
 fn a_variable_that_is_no_text_does_not_lead_past_the_proxy() {
     use std::os::unix::ffi::OsStrExt;
     let unreadable = std::ffi::OsStr::from_bytes(b"socks5://me:hunter2\xff@127.0.0.1:1");
-    let server = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let server = places::listener();
     let endpoint = server.local_addr().expect("bound").to_string();
     let mut command = adieu(&["connect", &endpoint, "--proxy", "env"]);
     let output = command.env_remove("all_proxy").env("ALL_PROXY", unreadable).stdin(Stdio::null()).output();

@@ -7,10 +7,9 @@ use rustix::process::Signal;
 use serde_json::Value;
 use socket2::SockRef;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 /// A relay with a log.
@@ -57,22 +56,14 @@ pub(crate) fn checked(line: &str) -> Value {
 }
 
 pub(crate) fn upstream() -> (TcpListener, String) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = places::listener();
     let address = listener.local_addr().expect("bound").to_string();
     (listener, address)
 }
 
-/// Nobody listens there any more. Where a system has more loopback addresses than one, no other test has this one, so the port is
-/// not given to somebody else.
+/// Where nobody listens, and somebody may later: no other test has this address.
 pub(crate) fn refusing() -> String {
-    static COUNT: AtomicU8 = AtomicU8::new(1);
-    let own = if cfg!(target_os = "linux") {
-        let [.., high, low] = std::process::id().to_be_bytes();
-        Ipv4Addr::new(127, high | 0x80, low, COUNT.fetch_add(1, Ordering::Relaxed).clamp(1, 254))
-    } else {
-        Ipv4Addr::LOCALHOST
-    };
-    let listener = TcpListener::bind((own, 0)).expect("loopback");
+    let listener = TcpListener::bind((places::own_loopback(), 0)).expect("loopback");
     listener.local_addr().expect("bound").to_string()
 }
 
@@ -128,7 +119,10 @@ fn what_is_whole_on_both_sides_is_graceful() {
     relay.server.signal(Signal::TERM);
     let (status, stdout, said) = relay.server.finish();
     assert_eq!((status.code(), stdout.len()), (Some(0), 0), "{said}");
-    assert!(said.contains("stopped by SIGTERM; 0 finished, 0 cut"), "{said}");
+    assert!(
+        said.contains("stopped by SIGTERM; of the connections that were open 0 finished, 0 cut"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -187,19 +181,20 @@ fn an_upstream_that_does_not_answer_in_time_resets_the_client() {
 }
 
 #[test]
-fn a_client_that_resets_before_its_upstream_answers_began_the_end() {
+fn a_client_that_resets_before_its_upstream_answers_is_let_go_soon() {
     let any = "127.0.0.1:0".parse().expect("an address");
     let (address, _held) = places::unanswering(any).expect("a full backlog");
-    let relay = Relay::start(&[&address.to_string()], &["--connect-timeout", "200ms"]);
+    // Nobody waits for that.
+    let relay = Relay::start(&[&address.to_string()], &["--connect-timeout", "1h"]);
     // It is gone before it is accepted.
     relay.server.signal(Signal::STOP);
     reset(relay.server.connect());
     relay.server.signal(Signal::CONT);
-    let names = ["ending", "by", "client_reset_by", "upstream_ending", "ended_first"];
-    assert_eq!(
-        facts(&relay.line(), names),
-        ["reset", "client", "client", "timed_out", "client"].map(Value::from)
-    );
+    let line = relay.line();
+    let names = ["ending", "by", "client_reset_by", "ended_first", "upstream"];
+    let address = address.to_string();
+    assert_eq!(facts(&line, names), ["reset", "client", "client", "client", &address].map(Value::from));
+    assert_eq!(facts(&line, ["upstream_ending", "upstream_error"]), [Value::Null, Value::Null]);
 }
 
 #[test]
@@ -210,7 +205,32 @@ fn a_silent_pair_is_reset_on_both_sides_after_the_idle_timeout() {
     let mut server = accept(&listener);
     assert_eq!(read_all(&mut client).1, Some(ErrorKind::ConnectionReset));
     assert_eq!(read_all(&mut server).1, Some(ErrorKind::ConnectionReset));
-    assert_eq!(relay.line()["ending"], "timed_out");
+    assert_eq!(
+        facts(&relay.line(), ["ending", "by", "ended_first"]),
+        [Value::from("timed_out"), "relay".into(), Value::Null]
+    );
+}
+
+/// The relay's own doing is called that.
+#[test]
+fn what_the_relay_ends_itself_is_the_relays_in_the_log() {
+    let (_listener, address) = upstream();
+    let relay = Relay::start(&[&address], &["--fault", "rst"]);
+    assert_eq!(read_all(&mut relay.server.connect()).1, Some(ErrorKind::ConnectionReset));
+    let line = relay.line();
+    assert_eq!(facts(&line, ["ending", "by"]), ["reset", "relay"].map(Value::from), "{line}");
+    assert!(!line["message"].as_str().expect("a text").contains("its source"), "{line}");
+
+    let relay = Relay::start(&[], &["--route", &format!("a.test={address}")]);
+    let mut client = relay.server.connect();
+    client.write_all(b"no TLS").expect("it is taken");
+    assert_eq!(read_all(&mut client).1, Some(ErrorKind::ConnectionReset));
+    let line = relay.line();
+    assert_eq!(
+        facts(&line, ["ending", "by", "ended_first"]),
+        [Value::from("reset"), "relay".into(), Value::Null],
+        "{line}"
+    );
 }
 
 #[test]
@@ -326,11 +346,27 @@ fn tls_is_spoken_in_front_and_behind() {
         facts(&line, ["ending", "client_ending", "upstream_ending"]),
         ["graceful"; 3].map(Value::from)
     );
+    assert_eq!(facts(&line, ["client_tls_version", "upstream_tls_version"]), ["TLSv1.3"; 2].map(Value::from));
     // Whoever does not know the upstream's certificate gives the client nothing.
     let distrusting = Relay::start(&[&upstream], &[]);
     let mut client = distrusting.server.connect();
     assert_eq!(read_all(&mut client), (Vec::new(), Some(ErrorKind::ConnectionReset)));
-    assert_eq!(distrusting.line()["ending"], "no_connection");
+    assert_eq!(
+        facts(&distrusting.line(), ["ending", "upstream_error"]),
+        ["no_connection", "tls_unknown_issuer"].map(Value::from)
+    );
+    // One who asks for a name, and one who does not speak TLS.
+    let relay = Relay::start_at("tls://127.0.0.1:0", &[&upstream], &["--self-signed", "--pin", &pin]);
+    let address = relay.server.address.clone();
+    let output = run(&["connect", &address, "--insecure", "--servername", "www.example.org"], b"word");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(relay.line()["server_name"], "www.example.org");
+    let mut plain = TcpStream::connect(address.trim_start_matches("tls://")).expect("it listens");
+    plain.set_read_timeout(Some(BOUND)).expect("a timeout can be set");
+    plain.write_all(b"GET / HTTP/1.1\r\n\r\n").expect("it is taken");
+    let _ = read_all(&mut plain);
+    let line = relay.lines(2).remove(1);
+    assert_eq!(facts(&line, ["client_error", "by"]), ["tls_not_tls", "client"].map(Value::from), "{line}");
 }
 
 fn pin_of(server: &mut Server) -> String {

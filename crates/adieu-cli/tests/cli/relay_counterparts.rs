@@ -2,7 +2,8 @@
 //! gnutls as the other ends of TLS.
 
 use crate::relay::{Relay, upstream};
-use crate::{BOUND, ask, text, until};
+use crate::{BOUND, ask, refusing, text, until};
+use adieu_testkit::places;
 use adieu_testkit::skip::counterpart;
 use adieu_testkit::tls::authority::{Authority, Identity};
 use std::io::{ErrorKind, Read, Write};
@@ -14,9 +15,9 @@ use std::process::{Child, ChildStdin, Command, Output, Stdio};
 const STREAM: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
 
 /// Another program that runs, and is killed at the end.
-struct Running {
-    child: Child,
-    directory: tempfile::TempDir,
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    pub(crate) directory: tempfile::TempDir,
 }
 
 impl Drop for Running {
@@ -49,31 +50,22 @@ impl Running {
     }
 }
 
-/// Starts a program on a port that was free a moment ago; if somebody took it meanwhile, on another.
-fn on_a_port(start: impl Fn(u16) -> Running) -> (Running, u16) {
-    for _ in 0..10 {
-        let port = TcpListener::bind("127.0.0.1:0").expect("loopback").local_addr().expect("bound").port();
-        let mut running = start(port);
-        let mut has_ended = false;
-        until("it neither listens nor ends", || {
-            has_ended = running.child.try_wait().expect("it is ours").is_some();
-            has_ended || TcpStream::connect(("127.0.0.1", port)).is_ok()
-        });
-        if !has_ended {
-            return (running, port);
-        }
-    }
-    panic!("it does not start");
+/// Starts a program on a port that nobody has, and waits until it listens.
+pub(crate) fn on_a_port(start: impl Fn(u16) -> Running) -> (Running, u16) {
+    let port = places::free_port();
+    let running = start(port);
+    until("it does not listen", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    (running, port)
 }
 
-fn haproxy(program: &Path, configuration: impl Fn(&str) -> String) -> Running {
+pub(crate) fn haproxy(program: &Path, configuration: impl Fn(&str) -> String) -> Running {
     Running::configured(program, &["-db", "-f"], |place| {
         let limits = "timeout connect 10s\n timeout client 20s\n timeout server 20s\n";
         format!("defaults\n {limits}{}", configuration(place))
     })
 }
 
-fn nginx(program: &Path, configuration: impl Fn(&str) -> String) -> Running {
+pub(crate) fn nginx(program: &Path, configuration: impl Fn(&str) -> String) -> Running {
     Running::configured(program, &["-c"], |place| {
         let modules = "/usr/lib/nginx/modules/ngx_stream_module.so";
         let load =
@@ -203,7 +195,7 @@ fn words_of(command: &mut Command) -> Output {
 #[test]
 fn openssl_curl_and_gnutls_are_told_by_an_alert_that_there_is_no_upstream() {
     let test = "an alert to openssl, curl and gnutls";
-    let refused = upstream().1;
+    let (refused, _held) = refusing();
     let (certificate, key) = &Authority::loopback().files;
     let [certificate, key] = [certificate, key].map(|path| path.to_str().expect("UTF-8"));
     let ca = Authority::shared().file();
@@ -239,6 +231,41 @@ fn openssl_curl_and_gnutls_are_told_by_an_alert_that_there_is_no_upstream() {
                 "{line}"
             );
         }
+    }
+}
+
+/// curl says close_notify and closes: our own, which answers its, is answered by a reset. It has read the whole answer all the same.
+#[test]
+fn curl_that_closes_at_its_close_notify_has_ended_gracefully() {
+    let Some(curl) = counterpart("curl that closes at once", "curl") else { return };
+    let (certificate, key) = &Authority::loopback().files;
+    let [certificate, key] = [certificate, key].map(|path| path.to_str().expect("UTF-8"));
+    let (listener, address) = upstream();
+    let relay = Relay::start_at("tls://127.0.0.1:0", &[&address], &["--cert", certificate, "--key", key]);
+    let url = relay.server.address.replace("tls://", "https://");
+    for version in ["1.2", "1.3"] {
+        let mut command = Command::new(&curl);
+        command.args(["-sS", "-k", "--max-time", "15", "--tlsv1.2", "--tls-max", version, &url]);
+        let client = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("it starts");
+        let (mut accepted, _) = listener.accept().expect("the relay connects");
+        accepted.set_read_timeout(Some(BOUND)).expect("a timeout");
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut octet = [0];
+            accepted.read_exact(&mut octet).expect("a request");
+            head.push(octet[0]);
+        }
+        accepted.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole").expect("it is taken");
+        assert_eq!(accepted.read(&mut [0]).expect("the end is passed on"), 0);
+        // Once it is gone, there is nobody for the end of the other direction.
+        let output = client.wait_with_output().expect("it is ours");
+        assert_eq!((output.status.code(), &*output.stdout), (Some(0), &b"whole"[..]));
+        drop(accepted);
+    }
+    for line in relay.lines(2) {
+        let told = [&line["ending"], &line["client_ending"], &line["upstream_ending"], &line["ended_first"]];
+        assert_eq!(told, ["graceful", "graceful", "graceful", "client"], "{line}");
+        assert!(text(line["message"].to_string().as_bytes()).contains("passed on whole"), "{line}");
     }
 }
 

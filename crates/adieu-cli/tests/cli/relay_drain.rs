@@ -47,8 +47,8 @@ fn what_does_not_end_is_reset_and_named() {
         }
         let line = relay.lines(1).remove(0);
         assert_eq!(
-            (&line["ending"], &line["by"]),
-            (&"interrupted".into(), &serde_json::Value::Null),
+            (&line["ending"], &line["by"], &line["ended_first"]),
+            (&"interrupted".into(), &"relay".into(), &serde_json::Value::Null),
             "{line}"
         );
         let own = client.local_addr().expect("bound").to_string();

@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -155,6 +155,24 @@ fn a_socket_of_the_service_manager_serves_its_earliest_client() {
     early.write_all(b"x").expect("it is taken");
     let mut upstream_side = accept(&listener);
     upstream_side.read_exact(&mut [0]).expect("it passes");
+}
+
+/// It is known to be a Unix socket only once it is there.
+#[test]
+fn networks_mean_nothing_for_a_unix_socket_that_was_passed_at_sighup_too() {
+    let (_listener, address) = upstream();
+    let directory = tempfile::tempdir().expect("there is room");
+    let [socket, file] = ["socket", "relays.toml"].map(|name| directory.path().join(name));
+    let passed = UnixListener::bind(&socket).expect("a new path");
+    let text = format!("[[relay]]\nlisten = \"fd:relay\"\nto = [\"{address}\"]\n");
+    std::fs::write(&file, &text).expect("there is room");
+    let mut command = Command::new("sh");
+    command.args(["-c", PASS, ADIEU, "relay", "--config"]).arg(&file).env("LISTEN_FDNAMES", "relay");
+    let mut server = Server::of_with(&mut command, Stdio::from(OwnedFd::from(passed)), Stdio::piped());
+    std::fs::write(&file, text + "allow = [\"192.0.2.0/24\"]\n").expect("there is room");
+    server.signal(Signal::HUP);
+    let said = server.line_with("the settings stay as they are");
+    assert!(said.contains("mean nothing for a Unix socket"), "{said}");
 }
 
 #[test]

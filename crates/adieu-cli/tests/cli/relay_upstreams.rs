@@ -2,6 +2,7 @@
 
 use crate::relay::{Relay, accept, refusing, upstream};
 use crate::{BOUND, run, text, until};
+use serde_json::Value;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 
@@ -37,7 +38,14 @@ fn clients_take_turns_or_keep_their_upstream_and_one_that_is_down_is_told() {
     let served: Vec<u8> = (0..6).map(|_| byte_of(&relay.server.connect())).collect();
     assert!(served.contains(&b'1') && served.contains(&b'2'), "{served:?}");
     let said = relay.server.line_with("is down");
-    assert_eq!(said, format!("adieu: upstream {dead} is down"));
+    // After the moment.
+    let what = format!(
+        "Z relay 127.0.0.1:0: upstream {dead} is down, and is left alone for 10s: cannot connect to {dead}: "
+    );
+    assert!(
+        said.starts_with("adieu: 20") && said.contains(&what) && said.contains("(ECONNREFUSED "),
+        "{said}"
+    );
 
     let relay = Relay::start(&[&one.1, &two.1], &["--balance", "hash"]);
     let served: Vec<u8> = (0..6).map(|_| byte_of(&relay.server.connect())).collect();
@@ -60,14 +68,26 @@ fn clients_beyond_the_bounds_wait_or_are_reset_and_the_option_is_named() {
         (&["--accept-rate", "1/h", "--when-full", "reset"], "--accept-rate"),
         (&["--deny", "127.0.0.0/8"], "--allow, --deny"),
     ] {
-        let mut relay = Relay::start(&[&address], &[options, &["-v"]].concat());
+        let mut relay = Relay::start(&[&address], options);
         let first = relay.server.connect();
         let is_denied = options[0] == "--deny";
         assert!(is_denied || byte_of(&first) == b'x');
         let second = relay.server.connect();
         assert!(is_reset(&second), "{options:?}");
-        let said = relay.server.line_with("is reset");
+        let said = relay.server.line_with("turned away");
         assert!(said.contains(why), "{said}");
+        let all = relay.lines(1);
+        let lines: Vec<_> = all.iter().filter(|line| !line["turned_away"].is_null()).collect();
+        let reason = match options {
+            ["--max-connections", ..] => "full",
+            ["--max-per-source", ..] => "source_full",
+            ["--accept-rate", ..] => "too_fast",
+            _ => "not_let_in",
+        };
+        let Some(line) = lines.first() else { panic!("{all:?}") };
+        let facts = ["turned_away", "ending", "by", "client_reset_by", "upstream"].map(|name| &line[name]);
+        assert_eq!(facts, [&reason.into(), &"reset".into(), &"relay".into(), &"relay".into(), &Value::Null]);
+        assert_eq!(line["turned_away_unlogged"], 0, "{line}");
     }
 }
 
@@ -88,7 +108,7 @@ fn a_client_without_a_word_is_reset_and_the_log_says_so() {
         assert!(is_reset(&client) && (has_ended || is_reset(&server)));
         let line = relay.lines(1).remove(0);
         assert_eq!(line["ending"], "timed_out", "{line}");
-        assert_eq!((&line["relay"], &line["by"]), (&"front".into(), &"client".into()), "{line}");
+        assert_eq!((&line["relay"], &line["by"]), (&"front".into(), &"relay".into()), "{line}");
     }
 }
 

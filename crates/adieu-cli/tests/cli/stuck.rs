@@ -2,7 +2,7 @@
 
 use crate::cuts::terminal;
 use crate::transfer::Scene;
-use crate::{BOUND, adieu, ask, signal, until};
+use crate::{BOUND, adieu, ask, refusing, signal, until};
 use adieu_testkit::places;
 use rustix::process::Signal;
 use std::fs::File;
@@ -166,14 +166,14 @@ fn what_has_no_room_is_dropped_and_counted_and_the_rest_comes_in_order() {
 
 #[test]
 fn what_is_queued_is_read_to_the_last_line_by_whoever_reads() {
-    let refused = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port is free");
+    let (refused, _held) = refusing();
     let (mut reader, writer) = std::io::pipe().expect("there are pipes");
     fill(&writer);
     let reading = std::thread::spawn(move || {
         let mut said = String::new();
         reader.read_to_string(&mut said).map(|_| said).expect("it is text")
     });
-    let mut child = adieu(&["connect", &refused.to_string()]).stdin(Stdio::null()).stderr(writer).spawn();
+    let mut child = adieu(&["connect", &refused]).stdin(Stdio::null()).stderr(writer).spawn();
     let status = child.as_mut().expect("it starts").wait().expect("it can be waited for");
     drop(child);
     let said = reading.join().expect("it does not panic");
@@ -248,13 +248,10 @@ fn a_service_whose_reports_do_not_fit_the_disk_says_so_once_and_in_its_status() 
 #[test]
 fn our_stderr_stays_as_it_was_for_others() {
     let (reader, writer) = std::io::pipe().expect("there are pipes");
-    let refused = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port is free");
+    let (refused, _held) = refusing();
     let shared = writer.try_clone().expect("it can be cloned");
-    let mut child = adieu(&["connect", &refused.to_string()])
-        .stdin(Stdio::null())
-        .stderr(shared)
-        .spawn()
-        .expect("it starts");
+    let mut child =
+        adieu(&["connect", &refused]).stdin(Stdio::null()).stderr(shared).spawn().expect("it starts");
     child.wait().expect("it can be waited for");
     let flags = rustix::fs::fcntl_getfl(&writer).expect("it has flags");
     assert!(!flags.contains(rustix::fs::OFlags::NONBLOCK));

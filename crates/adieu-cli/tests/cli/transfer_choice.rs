@@ -146,7 +146,7 @@ fn a_receiver_that_fails_is_told_of_first_also_if_something_was_left_out() {
 fn a_dry_run_says_what_would_be_sent_and_connects_to_nobody() {
     let scene = Scene::new();
     let tree = tree(&scene);
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = places::listener();
     listener.set_nonblocking(true).expect("it can be set");
     let address = listener.local_addr().expect("it has one").to_string();
     let args =
@@ -274,7 +274,7 @@ fn a_receiver_that_is_too_old_to_preserve_anything_is_sent_nothing() {
     use std::io::{Read, Write};
     let scene = Scene::new();
     let file = scene.file("file", 10);
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = places::listener();
     let address = listener.local_addr().expect("it has one").to_string();
     let old = std::thread::spawn(move || {
         let (mut peer, _) = listener.accept().expect("it connects");

@@ -2,9 +2,10 @@
 
 use crate::adieu;
 use crate::transfer::{Scene, checked, send};
+use adieu_testkit::places;
 use serde_json::Value;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener};
+use std::net::Shutdown;
 use std::process::Stdio;
 
 #[test]
@@ -26,7 +27,7 @@ fn plain_says_how_far_the_evidence_goes_and_no_more() {
 
 /// Sends plain to a peer that ends its side when it is told to, and ours ends before or after that.
 fn plain_to_a_peer_that_ends(first: bool) -> Value {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let listener = places::listener();
     let address = listener.local_addr().expect("it has one").to_string();
     let mut sender = adieu(&["send", "--plain", "-v", "--report", "json", "-", &address])
         .stdin(Stdio::piped())

@@ -1,9 +1,10 @@
 //! `send` and `receive` through relays that know no half-close: a receipt comes, whoever connected.
 
-use crate::transfer::{Harm, Scene, proxy, send, start};
+use crate::transfer::{Scene, send, start};
+use crate::transfer_harm::{Harm, proxy};
 use crate::transfer_waits::{ended, spawn};
 use crate::{BOUND, adieu};
-use std::net::TcpListener;
+use adieu_testkit::places;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
@@ -37,11 +38,9 @@ fn the_receipt_comes_through_a_relay_that_closes_both_directions_at_one_end() {
     }
 }
 
-/// A proxy of the system, on a port that was free a moment ago. `None`: it is not installed.
+/// A proxy of the system. `None`: it is not installed.
 fn installed(program: &str, arguments: impl Fn(&str) -> Vec<String>) -> Option<(Child, String)> {
-    let free = TcpListener::bind("127.0.0.1:0").expect("loopback");
-    let port = free.local_addr().expect("it has one").port().to_string();
-    drop(free);
+    let port = places::free_port().to_string();
     let mut command = Command::new(program);
     command.args(arguments(&port)).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let child = command.spawn().ok()?;

@@ -1,11 +1,13 @@
 //! `send` and `receive` that try again: when, for how long, and what they say in the end.
 
-use crate::transfer::{Harm, Listening, Scene, checked, proxies, proxy, send};
+use crate::transfer::{Listening, Scene, checked, send};
+use crate::transfer_harm::{Harm, proxies, proxy};
 use crate::transfer_waits::{ended, spawn};
 use crate::{BOUND, adieu, refusing, signal};
+use adieu_testkit::places;
 use rustix::process::Signal;
 use std::io::{BufRead, BufReader, Read};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -25,7 +27,7 @@ pub(crate) fn says(child: &mut Child, words: &str) {
 #[test]
 fn a_silent_receiver_is_given_up_in_time_without_a_drain_and_tried_again() {
     let scene = Scene::new();
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let listener = places::listener();
     let address = listener.local_addr().expect("it has one").to_string();
     let args =
         ["--retry=1", "--idle-timeout", "200ms", "--report", "json", &scene.file("file", 1000), &address];
@@ -188,7 +190,7 @@ fn what_is_damaged_on_the_way_is_sent_again() {
 #[test]
 fn a_patience_beyond_the_end_of_time_is_none() {
     let scene = Scene::new();
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let listener = places::listener();
     let address = listener.local_addr().expect("it has one").to_string();
     let gone = std::thread::spawn(move || drop(listener.accept().expect("it connects")));
     let (code, said) = send(&["--idle-timeout", "9999999999999999999s", &scene.file("file", 100), &address]);

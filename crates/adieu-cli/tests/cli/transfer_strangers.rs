@@ -1,6 +1,7 @@
 //! A side that listens, among clients that are not the one it waits for.
 
-use crate::transfer::{Harm, RECEIPT, Scene, frames_until, hello, proxy, send, start};
+use crate::transfer::{Scene, send, start};
+use crate::transfer_harm::{Harm, RECEIPT, frames_until, hello, proxy};
 use crate::transfer_retry::says;
 use crate::transfer_waits::{ended, spawn};
 use crate::{BOUND, adieu, text};

@@ -3,10 +3,10 @@
 use crate::adieu;
 use crate::cuts::terminal;
 use crate::transfer::{Scene, start_with};
+use adieu_testkit::places;
 use rustix::termios::{Winsize, tcsetwinsize};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::process::Stdio;
 
@@ -96,7 +96,7 @@ fn no_bar_is_drawn_where_the_content_goes_to_a_terminal_and_none_syncs_what_is_n
 #[test]
 fn a_peer_that_says_no_hello_is_what_is_waited_for() {
     let scene = Scene::new();
-    let silent = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let silent = places::listener();
     let address = silent.local_addr().expect("it has one").to_string();
     let file = scene.file("file", 10);
     let (code, drawn) = on_a_terminal(80, &["send", "--idle-timeout", "500ms", &file, &address]);
@@ -107,7 +107,7 @@ fn a_peer_that_says_no_hello_is_what_is_waited_for() {
 #[test]
 fn plain_says_on_a_terminal_what_it_waits_for_after_three_seconds() {
     let scene = Scene::new();
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let listener = places::listener();
     let address = listener.local_addr().expect("it has one").to_string();
     let (master, slave) = terminal(false);
     let args = ["send", "--plain", "--idle-timeout", "10s", &scene.file("file", 10), &address];

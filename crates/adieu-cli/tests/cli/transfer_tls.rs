@@ -1,10 +1,12 @@
 //! `send` and `receive` over TLS and through proxies.
 
-use crate::transfer::{Harm, Scene, checked, proxy, send, start};
+use crate::transfer::{Scene, checked, send, start};
+use crate::transfer_harm::{Harm, proxy};
 use crate::{ADIEU, adieu, text};
+use adieu_testkit::places;
 use adieu_testkit::tls::authority::Authority;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -265,7 +267,7 @@ fn plain_bytes_go_over_tls_too() {
 
 /// A proxy that speaks HTTP's CONNECT, for one connection.
 fn http_proxy() -> (String, std::thread::JoinHandle<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = places::listener();
     let url = format!("http://{}", listener.local_addr().expect("bound"));
     let thread = std::thread::spawn(move || {
         let (near, _) = listener.accept().expect("somebody connects");

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -43,7 +43,8 @@ fn a_deadline_ends_a_sender_whose_input_is_silent() {
     // A pipe that somebody holds, and a FIFO that nobody has opened.
     for source in ["-", &scene.word("fifo")] {
         let receiver = scene.receive(&["--output", &scene.word("target")]);
-        let mut command = adieu(&["send", "--deadline", "300ms", source, &receiver.address]);
+        // Long enough to be connected to by, on a machine that is busy.
+        let mut command = adieu(&["send", "--deadline", "2s", source, &receiver.address]);
         command.stdin(Stdio::piped());
         let mut sender = spawn(command);
         let held = sender.stdin.take();
@@ -172,7 +173,7 @@ fn a_listening_sender_that_may_try_again_is_not_ended_by_a_stranger() {
 
 /// A receiver that agrees, takes everything and says nothing.
 fn silent_receiver() -> (String, std::thread::JoinHandle<TcpStream>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let listener = places::listener();
     let address = listener.local_addr().expect("it has one").to_string();
     let thread = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("it connects");
@@ -203,7 +204,7 @@ fn what_was_not_all_sent_is_not_said_to_be_missing() {
     let file = scene.file("file", 3_000_000);
     std::fs::copy(&file, scene.path("target")).expect("there is room");
     let receiver = scene.receive(&["--output", &scene.word("target")]);
-    let args = ["send", "--limit-rate", "1M", "--deadline", "300ms", &file, &receiver.address];
+    let args = ["send", "--limit-rate", "500K", "--deadline", "2s", &file, &receiver.address];
     let (code, said) = ended(spawn(adieu(&args)));
     assert_eq!((code, receiver.finish().0), (Some(5), Some(6)), "{said}");
     assert!(said.contains("bytes sent, which is not all of it"), "{said}");

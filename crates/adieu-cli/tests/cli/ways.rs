@@ -3,6 +3,7 @@
 
 use crate::{ADIEU, Server, adieu, ask};
 use adieu_testkit::pattern::{Pattern, Verifier};
+use adieu_testkit::places;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 
@@ -10,7 +11,7 @@ const LENGTH: u64 = 3_000_000;
 
 /// A server on plain sockets that sends the pattern and ends.
 fn source() -> (String, std::thread::JoinHandle<()>) {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let listener = places::listener();
     let address = listener.local_addr().expect("it has an address").to_string();
     let thread = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("somebody connects");
@@ -121,7 +122,7 @@ fn a_listener_takes_the_same_ways() {
 fn a_fast_stream_that_slows_down_is_not_held_up() {
     const FAST: u64 = 64 << 20;
     const SLOW: u64 = 20;
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let listener = places::listener();
     let address = listener.local_addr().expect("it has an address").to_string();
     let (seen, wait) = std::sync::mpsc::channel::<()>();
     let server = std::thread::spawn(move || {

@@ -183,10 +183,10 @@ fn an_answer_that_q_cuts_is_told() {
     };
     let is_told = |output: &std::process::Output| {
         // On a busy machine it may be our reading that lags.
-        let words = ["its answer may be cut", "received bytes were not written"];
+        let words = ["the answer may be cut", "received bytes were not written"];
         output.status.code() == Some(1) && words.iter().any(|words| stderr(output).contains(words))
     };
-    // A server that gets no turn on the processor for the last 100 ms has ended its answer, as far as anybody can see.
+    // A server that gets no turn on the processor has ended its answer, as far as anybody can see.
     let mut silent = Vec::new();
     while silent.len() < 5 {
         let output = ask();
@@ -196,6 +196,34 @@ fn an_answer_that_q_cuts_is_told() {
         silent.push(output);
     }
     panic!("{silent:?}");
+}
+
+#[test]
+fn what_q_leaves_is_judged_by_the_peers_own_pauses() {
+    // It sends as long as it is heard, with a pause that no clock of ours knows.
+    let (port, serving) = server(|mut stream| {
+        read_all(&mut stream);
+        while stream.write_all(b"more\n").is_ok() {
+            std::thread::sleep(Duration::from_millis(700));
+        }
+    });
+    let output = run(nc("nc", &["-q", "2", "127.0.0.1", &port]), "hi\n");
+    serving.join().expect("it has served");
+    assert_ends(&output, 1, "the time of -q is over, and the answer may be cut: the peer was silent for ");
+
+    // It answers once, late, and stays.
+    let (done, wait) = mpsc::channel::<()>();
+    let (port, serving) = server(move |mut stream| {
+        read_all(&mut stream);
+        std::thread::sleep(Duration::from_millis(1700));
+        // On a busy machine nc has left.
+        let _ = stream.write_all(b"whole\n");
+        let _ = wait.recv();
+    });
+    let output = run(nc("nc", &["-q", "2", "127.0.0.1", &port]), "hi\n");
+    drop(done);
+    serving.join().expect("it has served");
+    assert_ends(&output, 0, "");
 }
 
 #[test]
@@ -242,6 +270,41 @@ fn w_ends_after_so_many_receives_whatever_is_open() {
     drop(stdin);
     assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(0), "first\n"), "{output:?}");
     assert_eq!(serving.join().expect("it has served"), "");
+}
+
+/// Its end meets nobody who receives: only the socket's error tells that the peer has reset the connection.
+#[test]
+fn a_reset_after_the_last_receive_of_w_is_told() {
+    let ask = || {
+        let (port, serving) = server(|mut stream| {
+            until_readable(&stream);
+            // With the request unread, the close resets.
+            stream.write_all(b"answer\n").expect("it receives");
+        });
+        let mut command = nc("nc", &["-W1", "127.0.0.1", &port]);
+        command.stdin(Stdio::piped());
+        let mut child = start(command);
+        let mut stdin = child.stdin.take().expect("it is a pipe");
+        stdin.write_all(b"request\n").expect("it reads");
+        let output = child.wait_with_output().expect("it ends");
+        drop(stdin);
+        serving.join().expect("it has served");
+        assert_eq!(stdout(&output), "answer\n");
+        output
+    };
+    // A server that gets no turn on the processor after its answer resets a connection that is over.
+    let is_told = (0..5).any(|_| {
+        let output = ask();
+        let is_told = output.status.code() == Some(1);
+        assert_ends(&output, is_told.into(), if is_told { "reset by the peer while " } else { "" });
+        is_told
+    });
+    assert!(is_told);
+}
+
+/// Waits until something has come, and leaves it there.
+fn until_readable(stream: &TcpStream) {
+    assert!(stream.peek(&mut [0; 1]).expect("something comes") > 0);
 }
 
 #[test]

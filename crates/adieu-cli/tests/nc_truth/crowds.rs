@@ -130,3 +130,15 @@ fn more_than_m_are_not_let_in() {
     assert!(said.contains("Ncat: New connection denied: connection limit reached (1)\n"), "{said}");
     drop(stdin);
 }
+
+#[test]
+fn without_m_a_hundred_clients_are_served_at_once() {
+    let (listening, _stdin, _stdout) = started(&[]);
+    let clients: Vec<_> = (0..100).map(|_| listening.connect()).collect();
+    let mut denied = listening.connect();
+    assert_eq!(end_of(&mut denied), Err(std::io::ErrorKind::ConnectionReset));
+    kill_process(Pid::from_child(&listening.child), Signal::TERM).expect("it runs");
+    let (_, said) = said_at_the_end(listening);
+    assert!(said.contains("Ncat: New connection denied: connection limit reached (100)\n"), "{said}");
+    drop(clients);
+}

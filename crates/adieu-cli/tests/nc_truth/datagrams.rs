@@ -223,3 +223,45 @@ fn the_time_of_ncats_i_is_a_failure_unless_stdin_has_ended() {
         assert_eq!(&datagram[..length], b"hi\n");
     }
 }
+
+#[test]
+fn what_a_scan_sends_is_what_the_flavour_sends() {
+    for (name, sent, says) in [
+        ("nc", &["X"; 4][..], " succeeded!\n"),
+        ("nc.traditional", &["\0"; 2], " open\n"),
+        ("ncat", &["\0"], "Ncat: Connected to 127.0.0.1:"),
+        ("ncat", &["\0"], "Ncat: UDP packet sent successfully\n"),
+    ] {
+        let receiver = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        let port = receiver.local_addr().expect("bound").port().to_string();
+        assert_ends(&run(nc(name, &["-vzu", "127.0.0.1", &port]), ""), 0, says);
+        receiver.set_nonblocking(true).expect("a socket");
+        let mut datagrams = Vec::new();
+        let mut datagram = [0; 8];
+        while let Ok(length) = receiver.recv(&mut datagram) {
+            datagrams.push(String::from_utf8_lossy(&datagram[..length]).into_owned());
+        }
+        assert_eq!(datagrams, sent, "{name}");
+    }
+}
+
+#[test]
+fn ncats_limit_of_no_client_takes_no_datagram() {
+    let address = own_address();
+    let host = address.ip().to_string();
+    let mut listening = Listening::start(nc("ncat", &["-luv", "-m", "0", &host, "9000"]), address);
+    let client = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+    for _ in 0..2 {
+        client.send_to(b"hi", address).expect("it is bound");
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut listening.stderr, &mut line).expect("text");
+        assert_eq!(line, "Ncat: New connection denied: connection limit reached (0)\n");
+    }
+    rustix::process::kill_process(
+        rustix::process::Pid::from_child(&listening.child),
+        rustix::process::Signal::TERM,
+    )
+    .expect("it runs");
+    let (status, out, _) = listening.end();
+    assert_eq!((status, out.as_str()), (-15, ""));
+}

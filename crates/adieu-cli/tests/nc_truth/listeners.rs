@@ -156,6 +156,7 @@ fn a_listener_whose_stdout_is_gone_does_not_go_on_losing_what_comes() {
         } else {
             let (reader, writer) = std::io::pipe().expect("a pipe");
             drop(reader);
+            places::nobody_reads(&writer).expect("a pipe");
             command.stdout(writer);
         }
         let mut listening = Listening::start(command, address);

@@ -12,8 +12,9 @@ mod listeners;
 mod suites;
 mod traced;
 
+use adieu_testkit::places;
 use std::io::{Read, Seek, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -72,7 +73,7 @@ fn assert_ends(output: &Output, status: i32, says: &str) {
 
 /// A server for one client, on a thread of its own.
 fn server<T: Send + 'static>(serve: impl FnOnce(TcpStream) -> T + Send + 'static) -> (String, JoinHandle<T>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = places::listener();
     let port = listener.local_addr().expect("bound").port();
     let thread = std::thread::spawn(move || {
         let (stream, _) = listener.accept().expect("nc connects");

@@ -1,8 +1,9 @@
 //! What the originals' own test suites ask for: ncat's `ncat-test.pl`, and OpenBSD's `regress/usr.bin/nc`.
 
 use super::*;
+use adieu_testkit::places;
 use adieu_testkit::tls::authority::{Authority, Identity};
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 
 /// The next line on its stderr.
 fn next_line(child: &mut Child) -> String {
@@ -77,10 +78,9 @@ fn ncat_s_socket_of_ipv6_takes_nobody_over_ipv4() {
 
 #[test]
 fn the_way_to_a_proxy_begins_at_the_port_that_p_names() {
-    let proxy = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let proxy = places::listener();
     let at = proxy.local_addr().expect("bound").to_string();
-    let own = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("loopback").port();
-    let own = own.to_string();
+    let own = places::free_port().to_string();
     for kind in ["http", "socks4"] {
         let args = ["--proxy-type", kind, "--proxy", &at, "-p", &own, "127.0.0.1", "9"];
         let child = start(nc("ncat", &args));

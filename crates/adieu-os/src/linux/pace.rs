@@ -74,6 +74,8 @@ impl ProbePace {
                 every,
             }),
             answer_within: answer_within(info),
+            // Nothing was measured: all ones.
+            answer_after: Some(info.tcpi_min_rtt).filter(|rtt| *rtt != u32::MAX).map(micros),
         }
     }
 

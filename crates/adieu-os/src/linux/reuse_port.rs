@@ -8,9 +8,11 @@ use socket2::SockRef;
 use std::io;
 use std::os::fd::AsRawFd;
 
-/// Sends new clients to the second socket of the group of this one. In a group of two that is the newer one: sockets have the order in
-/// which they began to listen, and one that leaves gives its place to the last. Where there is no second, the group goes on as before.
-/// It stays so for the group, also for sockets that join it later.
+/// Sends new clients to one socket of the group of this one, by its place: sockets have the order in which they began to listen, from
+/// 0, and one that leaves gives its place to the last. Where there is no socket in that place, the group goes on as before. It stays
+/// so for the group, also for sockets that join it later.
+///
+/// No call tells the place of a socket. Whoever wants to be sent none tries one place, and the next if clients still come.
 ///
 /// # Errors
 ///
@@ -18,10 +20,10 @@ use std::os::fd::AsRawFd;
 ///
 /// Source: socket(7), SO_ATTACH_REUSEPORT_CBPF; `reuseport_select_sock` of Linux: an index that is out of range is answered by
 /// the hash, as without a program.
-pub fn send_clients_to_the_next(listener: &SockRef<'_>) -> io::Result<()> {
+pub fn send_clients_to(listener: &SockRef<'_>, place: u32) -> io::Result<()> {
     /// `include/uapi/linux/bpf_common.h`: BPF_RET with BPF_K.
     const RETURN_CONSTANT: u16 = 0x06;
-    let mut program = [libc::sock_filter { code: RETURN_CONSTANT, jt: 0, jf: 0, k: 1 }];
+    let mut program = [libc::sock_filter { code: RETURN_CONSTANT, jt: 0, jf: 0, k: place }];
     let program = libc::sock_fprog { len: 1, filter: program.as_mut_ptr() };
     let size = libc::socklen_t::try_from(size_of::<libc::sock_fprog>()).map_err(io::Error::other)?;
     #[expect(unsafe_code, reason = "SO_ATTACH_REUSEPORT_CBPF has no safe wrapper")]
@@ -55,11 +57,11 @@ mod tests {
     }
 
     #[test]
-    fn new_clients_go_to_the_newer_socket_and_to_the_last_one_that_is_left() {
+    fn new_clients_go_to_the_socket_of_a_place_and_to_the_last_one_that_is_left() {
         let older = sharing(([127, 0, 0, 1], 0).into());
         let address = older.local_addr().expect("bound").as_socket().expect("of IPv4");
         let newer = sharing(address);
-        send_clients_to_the_next(&SockRef::from(&older)).expect("it is allowed");
+        send_clients_to(&SockRef::from(&older), 1).expect("it is allowed");
         for _ in 0..32 {
             let _client = TcpStream::connect(address).expect("somebody listens");
             newer.accept().expect("it is the newer's");
@@ -73,6 +75,6 @@ mod tests {
     #[test]
     fn a_port_that_is_not_shared_has_no_next() {
         let alone = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
-        assert!(send_clients_to_the_next(&SockRef::from(&alone)).is_err());
+        assert!(send_clients_to(&SockRef::from(&alone), 1).is_err());
     }
 }

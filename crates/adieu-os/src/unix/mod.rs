@@ -117,6 +117,15 @@ pub const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
 #[cfg(not(target_os = "linux"))]
 pub const SEND_FLAGS: i32 = 0;
 
+/// The flags of a send that `shutdown(SHUT_WR)` follows at once: both leave in one segment.
+///
+/// Source: send(2), MSG_MORE; `tcp_send_fin` of Linux, which puts the FIN on what waits and sends it.
+#[cfg(target_os = "linux")]
+pub const SEND_FLAGS_BEFORE_FIN: i32 = SEND_FLAGS | libc::MSG_MORE;
+/// The same as of any send here.
+#[cfg(not(target_os = "linux"))]
+pub const SEND_FLAGS_BEFORE_FIN: i32 = SEND_FLAGS;
+
 /// Whether an error of a socket of datagrams says that nobody receives at its peer's address: ICMP has told it.
 ///
 /// Source: udp(7), ECONNREFUSED. Of a Unix socket it is told by `send` itself: unix(7).

@@ -3,12 +3,33 @@
 
 use crate::{LookUpError, ResolverError};
 use rustix::io::Errno;
-use socket2::{SockAddr, Type};
+use socket2::{Domain, SockAddr, Socket, Type};
 use std::ffi::{CStr, CString};
 use std::net::SocketAddr;
 use std::{io, ptr};
 
-fn failure(code: libc::c_int) -> LookUpError {
+/// The errors of a process, and of a system, that has no descriptor left.
+fn is_exhaustion(error: &io::Error) -> bool {
+    [Errno::MFILE, Errno::NFILE].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+/// Whether `getaddrinfo` failed for want of a descriptor. It then reads neither its files nor asks a server, and says that there is no
+/// such name (`EAI_NONAME`).
+fn exhausted(before: &io::Error) -> Option<io::Error> {
+    // The number that its last call left behind, unless it was there before: another thread may have closed something meanwhile.
+    let left_behind = io::Error::last_os_error();
+    if is_exhaustion(&left_behind) && !is_exhaustion(before) {
+        return Some(left_behind);
+    }
+    Socket::new(Domain::UNIX, Type::DGRAM, None).err().filter(is_exhaustion)
+}
+
+fn failure(code: libc::c_int, before: &io::Error) -> LookUpError {
+    if code != libc::EAI_SYSTEM
+        && let Some(error) = exhausted(before)
+    {
+        return error.into();
+    }
     match code {
         libc::EAI_SYSTEM => io::Error::last_os_error().into(),
         libc::EAI_MEMORY => io::Error::from(Errno::NOMEM).into(),
@@ -97,11 +118,12 @@ pub(super) fn ask(
     };
     let pointer = |text: Option<&CStr>| text.map_or(ptr::null(), CStr::as_ptr);
     let mut first = ptr::null_mut();
+    let before = io::Error::last_os_error();
     #[expect(unsafe_code, reason = "std's wrapper forgets the number, and takes no service")]
     // SAFETY: each text is a C string or null, the hints are whole, and a list is written to `first` if the result is 0.
     let code =
         unsafe { libc::getaddrinfo(pointer(host), pointer(service), &raw const hints, &raw mut first) };
-    if code == 0 { Ok(List(first)) } else { Err(failure(code)) }
+    if code == 0 { Ok(List(first)) } else { Err(failure(code, &before)) }
 }
 
 /// The port that this system's table of services has for a name, for stream sockets (TCP) or datagrams (UDP). `None`: it has none

@@ -324,6 +324,7 @@ mod tests {
 
     const ENDED: SampleContext = SampleContext {
         is_tcp: true,
+        is_multipath: false,
         fin_sent: true,
         eof: true,
         faulted: false,

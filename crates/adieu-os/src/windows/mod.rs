@@ -69,6 +69,9 @@ use super::Calls;
 /// There is no SIGPIPE.
 pub const SEND_FLAGS: i32 = 0;
 
+/// The flags of a send that `shutdown(SD_SEND)` follows at once: the same as of any send here.
+pub const SEND_FLAGS_BEFORE_FIN: i32 = SEND_FLAGS;
+
 /// How many sends may go without a receive: none. A send after the peer's reset throws away what was received before
 /// it.
 ///

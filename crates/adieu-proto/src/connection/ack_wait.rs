@@ -83,6 +83,7 @@ impl Delivery {
         let since = *self.since.get_or_insert(now);
         let is_delivered = match look.unacknowledged {
             Unacknowledged::Octets(octets) => octets == 0,
+            Unacknowledged::End => false,
             // It stands in the peer's queue.
             Unacknowledged::NotApplicable | Unacknowledged::Untaken(_) => true,
             Unacknowledged::Uncounted | Unacknowledged::Unknown => {

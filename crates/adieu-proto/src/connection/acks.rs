@@ -62,8 +62,12 @@ impl Acks {
         evidence: &mut Evidence,
     ) -> bool {
         // Octets that nobody can count would be outstanding for ever, and our own silence the peer's.
-        self.unknowable = !matches!(unacknowledged, Unacknowledged::Octets(_));
+        self.unknowable = !matches!(unacknowledged, Unacknowledged::Octets(_) | Unacknowledged::End);
         let has_progressed = match unacknowledged {
+            // The mark is none of the stream's bytes.
+            Unacknowledged::End => {
+                return self.look(Unacknowledged::Octets(u64::from(taken.fin)), taken, evidence);
+            }
             Unacknowledged::Octets(octets) => {
                 // The FIN is the last octet, so whatever is missing includes it.
                 let bytes = octets.saturating_sub(u64::from(taken.fin));

@@ -6,6 +6,7 @@ use super::stage::{Decision, InputHalf, ReceiveHalf, SendHalf, Stage};
 use crate::{
     Ending, Fault, FaultKind, LocalEnd, Missing, Sample, Side, SocketError, Time, Timer, Unacknowledged,
 };
+use core::time::Duration;
 
 /// The ending that a fault of this kind is, on a connection that was there.
 const fn ending_by(kind: FaultKind) -> Ending {
@@ -19,7 +20,32 @@ const fn ending_by(kind: FaultKind) -> Ending {
     }
 }
 
+/// A reset that comes sooner than the fastest answer so far, by more than this, is none: clocks and kernels are no more exact.
+const EXACTNESS: Duration = Duration::from_millis(1);
+
+/// A peer's TCP that was heard no longer ago is there still, and whatever stands on the way remembers the connection. After
+/// more time a reset may come from a system that was started anew, or from a firewall, and tells nothing of the peer's program.
+const REMEMBERED: Duration = Duration::from_secs(60);
+
 impl Connection {
+    /// Whether a reset is only the answer to our end: see [`Evidence::end_refused`](crate::Evidence::end_refused).
+    ///
+    /// A mark that ends a stream is data, and a TCP whose program has closed answers data with a reset, whether that program had read
+    /// everything or not. One that closed with bytes of ours unread has sent its reset before, in place of its FIN or right behind
+    /// it: then our end could not be sent, or it crossed the reset, which came sooner than an answer could. If the peer's
+    /// TCP took any of our end, it was not closed, and its reset has another reason.
+    pub(super) fn is_refusal_of_our_end(&self, now: Time, fault: Fault, sample: &Sample) -> bool {
+        let Some(sent_at) = self.milestones.shutdown_send else { return false };
+        let answer_after = sample.path.answer_after.unwrap_or_default();
+        matches!(fault.kind, FaultKind::Reset | FaultKind::BrokenPipe)
+            && self.evidence.fault.is_none()
+            && self.both_ended()
+            && !self.is_cut()
+            && sample.unacknowledged == Unacknowledged::End
+            && now.saturating_sub(sent_at).saturating_add(EXACTNESS) >= answer_after
+            && sample.path.last_heard.is_some_and(|ago| ago <= REMEMBERED)
+    }
+
     /// What a fault makes of the connection. A stream that had ended without its end mark was cut before: a reset is then
     /// how the peer meets what we still send to it.
     fn ending_of(&self, fault: Fault) -> Ending {
@@ -86,9 +112,11 @@ impl Connection {
         }
         let missing = match (sample.socket_error, sample.unacknowledged) {
             (SocketError::Unknown, _) => Some(Missing::SocketError),
+            // Nothing more will be acknowledged, and nothing but our end is missing.
+            _ if self.evidence.end_refused => None,
             (_, Unacknowledged::Unknown) => Some(Missing::Acknowledgement),
             // Not yet: wait for the acknowledgement, bounded by the timers.
-            (_, Unacknowledged::Uncounted) => return None,
+            (_, Unacknowledged::Uncounted | Unacknowledged::End) => return None,
             (_, Unacknowledged::Octets(octets)) if octets > 0 => return None,
             _ => None,
         };
@@ -151,7 +179,7 @@ impl Connection {
             return;
         };
         // Whatever came before the fault is still to be received and handed on. A look that is due comes first.
-        let is_all_known = self.receive != ReceiveHalf::Open && self.flushed();
+        let is_all_known = (self.has_enough || self.receive != ReceiveHalf::Open) && self.flushed();
         if (is_all_known || self.is_leaving()) && !self.sample_due {
             self.decide(now, self.ending_of(fault));
         }

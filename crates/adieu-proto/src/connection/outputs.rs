@@ -42,7 +42,8 @@ impl Connection {
                 earliest(self.config.connect_timeout, self.timers.earliest_at(&self.config))
             }
             Stage::Open | Stage::AwaitingAcks(AckWait::Fin) => {
-                earliest(self.timers.earliest_at(&self.config), self.fin_due_at())
+                let held = earliest(self.fin_due_at(), self.end_due_at());
+                earliest(self.timers.earliest_at(&self.config), held)
             }
             Stage::AwaitingAcks(AckWait::BeforeAbort(delivery)) => {
                 delivery.poll_timeout(self.config.flush_timeout)

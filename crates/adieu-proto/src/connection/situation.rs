@@ -85,8 +85,16 @@ impl Connection {
             // There will be none, but what came before the cut is handed on before that is told.
             !self.flushed()
         } else {
-            self.output_end_awaited
+            self.output_end_awaited || self.end_held_until.is_some()
         }
+    }
+
+    /// When our end is sent although the EOF of the peer's transport has not come.
+    pub(super) fn end_due_at(&self) -> Option<Time> {
+        // First, because it is asked at each turn and hardly ever there.
+        let until = self.end_held_until?;
+        let waits = self.send == SendHalf::Open && self.input != InputHalf::Open && self.is_all_sent();
+        waits.then_some(until)
     }
 
     /// Whether our sending side is kept open for the peer's end, because our input has ended without a byte.
@@ -129,7 +137,7 @@ impl Connection {
             Stage::Open | Stage::AwaitingAcks(_) => true,
             Stage::Decided { .. } | Stage::Closed(_) => false,
         };
-        let alive = is_there && self.evidence.fault.is_none();
+        let alive = is_there && self.evidence.fault.is_none() && !self.evidence.end_refused;
         let outstanding = alive && self.acks.is_outstanding(self.taken());
         Situation {
             alive,

@@ -45,6 +45,7 @@ fn starts() -> Vec<World> {
         secure(calm(1, 1), Config { end_mark: true, ..config() }),
         secure(calm(0, 1), Config { end_mark: true, ..ended.clone() }),
         secure(calm(0, 1), ended.clone()),
+        secure(calm(0, 0), Config { end_hold: Some(ms(1)), end_mark: true, ..config() }),
         secure(Bounds { answers: true, ..calm(1, 0) }, Config { end_mark: true, ..ended.clone() }),
         secure(calm(0, 0), Config { idle_timeout: Some(ms(1)), end_mark: true, ..config() }),
         secure(Bounds { trouble: true, ..calm(1, 0) }, Config { end_mark: true, ..config() }),
@@ -92,6 +93,7 @@ fn promises() -> Vec<Property<Closing>> {
             ending(world) != Some(Ending::Graceful)
                 || world.platform == Platform::SameKernel
                 || world.peer_received == world.taken()
+                || (world.core.evidence().end_refused && world.lacks_only_end() && world.fin_received)
         }),
         Property::always("nothing is wanted for sending after the shutdown", |_, world: &World| {
             let Wants { send, input, .. } = world.core.wants();
@@ -192,14 +194,16 @@ fn graceful_is_true(world: &World) -> bool {
     };
     let (evidence, counts) = (outcome.evidence, world.core.counts());
     let acknowledged = match world.platform {
-        Platform::Full => evidence.fin_acknowledged == Some(true) && evidence.unacknowledged == Some(0),
+        Platform::Full => {
+            evidence.fin_acknowledged == Some(!evidence.end_refused) && evidence.unacknowledged == Some(0)
+        }
         Platform::SameKernel => evidence.fin_acknowledged.is_none(),
         Platform::NoAcks | Platform::NoSocketError => false,
     };
     acknowledged
         && evidence.eof
         && evidence.fault.is_none()
-        && evidence.socket_error_clear == Some(true)
+        && evidence.socket_error_clear == Some(!evidence.end_refused)
         && evidence.end_mark != Some(false)
         && world.fin_received
         && world.fin_sent
@@ -294,6 +298,9 @@ fn reachable() -> Vec<Property<Closing>> {
             let session = world.session.as_ref();
             ending(world) == Some(Ending::Graceful)
                 && session.is_some_and(|session| session.tail_read && session.answered)
+        }),
+        Property::sometimes("a reset that meets only our end, gracefully", |_, world: &World| {
+            ending(world) == Some(Ending::Graceful) && world.core.evidence().end_refused
         }),
         Property::sometimes(
             "an EOF without close_notify where none is required, gracefully",

@@ -123,6 +123,9 @@ impl World {
             steps.push(Move::PeerEnds);
         }
         steps.push(Move::PeerResets);
+        if self.peer == Peer::Shut && self.lacks_only_end() && self.peer_received == self.acknowledged {
+            steps.push(Move::PeerRefusesEnd);
+        }
         if self.peer_received < self.taken() {
             steps.push(Move::PeerTakes);
         }

@@ -93,6 +93,8 @@ pub(crate) enum Move {
     PeerFinishes(Tail),
     PeerEnds,
     PeerResets,
+    /// Its program has closed after its end, and its TCP answers our end with a reset.
+    PeerRefusesEnd,
     PeerTakes,
     PeerAcknowledges,
     Cut,
@@ -190,6 +192,12 @@ impl World {
         self.taken() - self.acknowledged - records
     }
 
+    /// Everything is acknowledged but our close_notify, which is the last of what was sealed, and our FIN; of these nothing is.
+    pub(crate) fn lacks_only_end(&self) -> bool {
+        let has_closed = self.session.as_ref().is_some_and(|session| session.closed);
+        has_closed && self.fin_sent && self.acknowledged + 2 == self.taken()
+    }
+
     pub(crate) fn owes(&self) -> bool {
         self.session.as_ref().is_some_and(|session| session.owed > 0)
     }
@@ -207,6 +215,7 @@ impl World {
                 | Move::PeerFinishes(_)
                 | Move::PeerEnds
                 | Move::PeerResets
+                | Move::PeerRefusesEnd
                 | Move::PeerTakes
                 | Move::PeerAcknowledges
                 | Move::Cut
@@ -289,7 +298,7 @@ impl World {
                 self.fin_received = true;
                 self.settle();
             }
-            Move::PeerResets => {
+            Move::PeerResets | Move::PeerRefusesEnd => {
                 self.peer = Peer::Gone;
                 let kind = if self.fin_received && !self.fin_sent {
                     FaultKind::BrokenPipe
@@ -336,13 +345,15 @@ impl World {
     }
 
     fn path(&mut self) -> Path {
-        let Some(heard_at) = self.heard_at else { return Path::default() };
+        let Some(heard_at) = self.heard_at else {
+            return Path { last_heard: Some(Time::ZERO), ..Path::default() };
+        };
         self.retransmissions += u32::from(self.acknowledged < self.taken());
         Path {
             last_heard: Some(self.now.saturating_sub(heard_at)),
             segments_received: Some(self.peer_sent + u64::from(self.fin_received)),
             asking: Some(Asking { retransmissions: self.retransmissions, probes: 0, every: ms(1) }),
-            answer_within: None,
+            ..Path::default()
         }
     }
 
@@ -351,6 +362,7 @@ impl World {
             unacknowledged: match self.platform {
                 Platform::NoAcks => Unacknowledged::Unknown,
                 Platform::SameKernel => Unacknowledged::NotApplicable,
+                _ if self.lacks_only_end() => Unacknowledged::End,
                 Platform::Full | Platform::NoSocketError => Unacknowledged::Octets(self.unacknowledged()),
             },
             path: self.path(),
@@ -479,6 +491,7 @@ pub(crate) fn config() -> Config {
         flush_timeout: ms(3),
         dead_peer: None,
         eof_grace: None,
+        end_hold: None,
         end_mark: false,
         abort_at_limit: false,
     }

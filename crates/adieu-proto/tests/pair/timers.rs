@@ -202,6 +202,7 @@ fn durations_without_end_are_no_bounds() {
         dead_peer: Some(Duration::MAX),
         connect_timeout: Some(Duration::MAX),
         eof_grace: None,
+        end_hold: Some(Duration::MAX),
         end_mark: false,
         abort_at_limit: false,
     };

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZero;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// Who may connect, and how many. By default everybody.
@@ -67,6 +67,18 @@ impl TurnedAway {
             Self::TooFast => "too_fast",
             Self::NotAProxy => "not_a_proxy",
         }
+    }
+}
+
+impl fmt::Display for TurnedAway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotLetIn => "its address is not let in",
+            Self::Full => "as many connections are open as may be",
+            Self::SourceFull => "its address has as many connections open as it may have",
+            Self::TooFast => "more clients came than are accepted in that time",
+            Self::NotAProxy => "it is not a proxy that is trusted",
+        })
     }
 }
 
@@ -130,19 +142,15 @@ impl fmt::Debug for Admission {
     }
 }
 
-/// The gate of one relay, which all of its workers share, for as long as it listens. Its settings may change, and those who are
-/// inside stay.
+/// The gate of one relay, which all of its workers share. A reload makes a new one, which has the places and sources of the one
+/// before: those who are inside stay, and count.
 pub(crate) struct Gate {
-    settings: RwLock<Settings>,
-    places: Arc<Places>,
-    sources: Arc<Sources>,
-}
-
-struct Settings {
     filter: Option<Filter>,
     when_full: WhenFull,
     max_per_source: Option<NonZero<u32>>,
     rate: Option<Arc<Mutex<Bucket>>>,
+    places: Arc<Places>,
+    sources: Arc<Sources>,
 }
 
 /// That the next client may be accepted: its place, where clients wait for one.
@@ -157,38 +165,19 @@ pub(crate) struct Place {
 }
 
 impl Gate {
-    pub(crate) fn new(admission: Admission) -> Self {
-        let gate = Self {
-            settings: RwLock::new(Settings {
-                filter: None,
-                when_full: WhenFull::Wait,
-                max_per_source: None,
-                rate: None,
-            }),
-            places: Arc::new(Places::new()),
-            sources: Arc::default(),
-        };
-        gate.change(admission);
-        gate
-    }
-
-    /// Counts by these settings from now on. Nobody who is inside has to leave; connections that came before there was a bound for
-    /// sources do not count for it.
-    pub(crate) fn change(&self, admission: Admission) {
+    /// Counts by these settings from now on. `before`: the gate that it replaces. Nobody who is inside has to leave; connections that
+    /// came before there was a bound for sources do not count for it.
+    pub(crate) fn new(admission: Admission, before: Option<&Self>) -> Self {
         let Admission { filter, max_connections, max_per_source, accept_rate, when_full } = admission;
-        let mut settings = self.settings.write().unwrap_or_else(PoisonError::into_inner);
-        let is_same = |bucket: &Arc<Mutex<Bucket>>| {
+        let is_same = |bucket: &&Arc<Mutex<Bucket>>| {
             Some(bucket.lock().unwrap_or_else(PoisonError::into_inner).rate()) == accept_rate
         };
-        let rate = settings.rate.take().filter(is_same);
+        let rate = before.and_then(|before| before.rate.as_ref()).filter(is_same).map(Arc::clone);
         let rate = rate.or_else(|| accept_rate.map(|rate| Arc::new(Mutex::new(Bucket::new(rate)))));
-        *settings = Settings { filter, when_full, max_per_source, rate };
-        drop(settings);
-        self.places.set(max_connections);
-    }
-
-    fn settings(&self) -> RwLockReadGuard<'_, Settings> {
-        self.settings.read().unwrap_or_else(PoisonError::into_inner)
+        let places = before.map_or_else(|| Arc::new(Places::new()), |before| Arc::clone(&before.places));
+        let sources = before.map(|before| Arc::clone(&before.sources)).unwrap_or_default();
+        places.set(max_connections);
+        Self { filter, when_full, max_per_source, rate, places, sources }
     }
 
     /// Waits until one more client may be accepted. Where the clients beyond the bounds are reset instead, and where there are no
@@ -196,14 +185,12 @@ impl Gate {
     ///
     /// The turn is used for the next client, whenever that comes. Several workers may each hold one.
     pub(crate) async fn turn(&self) -> Turn {
-        if self.settings().when_full == WhenFull::Reset {
+        if self.when_full == WhenFull::Reset {
             return Turn::default();
         }
         let permit = self.places.wait().await;
         loop {
-            // The lock is not held while it waits.
-            let taken = self.settings().take_of_rate();
-            match taken {
+            match self.take_of_rate() {
                 Ok(()) => return Turn(permit),
                 Err(at) => tokio::time::sleep_until(at.into()).await,
             }
@@ -220,11 +207,10 @@ impl Gate {
 
     /// Lets in a proxy's connection, whose client is to be told.
     pub(crate) fn admit_proxy(&self, turn: Turn) -> Result<Place, TurnedAway> {
-        let settings = self.settings();
         let mut permit = turn.0;
-        if settings.when_full == WhenFull::Reset {
+        if self.when_full == WhenFull::Reset {
             permit = Some(permit.or_else(|| self.places.take()).ok_or(TurnedAway::Full)?);
-            settings.take_of_rate().map_err(|_| TurnedAway::TooFast)?;
+            self.take_of_rate().map_err(|_| TurnedAway::TooFast)?;
         }
         Ok(Place { _permit: permit, source: None })
     }
@@ -237,30 +223,40 @@ impl Gate {
     }
 
     fn check(&self, client: &Address) -> Result<(), TurnedAway> {
-        let is_in = self.settings().filter.as_ref().is_none_or(|lets_in| lets_in(client));
+        let is_in = self.filter.as_ref().is_none_or(|lets_in| lets_in(client));
         if is_in { Ok(()) } else { Err(TurnedAway::NotLetIn) }
     }
 
     fn enter(&self, client: &Address) -> Result<Option<SourcePlace>, TurnedAway> {
-        match (self.settings().max_per_source, source_of(client)) {
+        match (self.max_per_source, source_of(client)) {
             (Some(most), Some(source)) => {
                 self.sources.enter(source, most).map(Some).ok_or(TurnedAway::SourceFull)
             }
             _ => Ok(None),
         }
     }
-}
 
-impl Settings {
     fn take_of_rate(&self) -> Result<(), Instant> {
         let Some(rate) = &self.rate else { return Ok(()) };
         rate.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now())
     }
 }
 
-/// The source of a client: an address of IPv4, or the /64 network of one of IPv6. `None`: it has no address.
-fn source_of(client: &Address) -> Option<IpAddr> {
-    let Address::Socket(address) = client else { return None };
+/// What counts as one source of connections: an address of IPv4, or the /64 network of one of IPv6, which is what one household or
+/// machine has. An IPv4 address that is written as one of IPv6 is one of IPv4. `None`: a Unix socket, which has no address.
+///
+/// # Examples
+///
+/// ```
+/// use adieu::Address;
+/// use adieu_relay::source_of;
+///
+/// let at = |text: &str| Address::Socket(text.parse().expect("an address"));
+/// assert_eq!(source_of(&at("[2001:db8::1]:80")), source_of(&at("[2001:db8::2]:90")));
+/// assert_ne!(source_of(&at("192.0.2.1:80")), source_of(&at("192.0.2.2:80")));
+/// ```
+pub fn source_of(client: &Address) -> Option<IpAddr> {
+    let address = client.socket_addr()?;
     Some(match address.ip().to_canonical() {
         IpAddr::V6(ip) => IpAddr::from(Ipv6Addr::from_bits(ip.to_bits() & (!0 << 64))),
         v4 @ IpAddr::V4(_) => v4,
@@ -328,7 +324,7 @@ mod tests {
 
     #[test]
     fn beyond_the_most_connections_the_next_turn_waits_for_a_place() {
-        let gate = Gate::new(Admission::new().max_connections(NonZero::new(2)));
+        let gate = Gate::new(Admission::new().max_connections(NonZero::new(2)), None);
         let place = |ip| gate.admit(turn_now(&gate).expect("a place"), &at(ip)).expect("it is let in");
         let (first, _second) = (place("192.0.2.1"), place("192.0.2.2"));
         assert!(turn_now(&gate).is_none());
@@ -342,7 +338,8 @@ mod tests {
 
     #[test]
     fn beyond_the_most_connections_clients_are_reset_if_that_is_asked_for() {
-        let gate = Gate::new(Admission::new().max_connections(NonZero::new(1)).when_full(WhenFull::Reset));
+        let gate =
+            Gate::new(Admission::new().max_connections(NonZero::new(1)).when_full(WhenFull::Reset), None);
         let first = admit(&gate, "192.0.2.1").expect("it is let in");
         assert!(turn_now(&gate).is_some());
         assert_eq!(admit(&gate, "192.0.2.2").err(), Some(TurnedAway::Full));
@@ -352,7 +349,7 @@ mod tests {
 
     #[test]
     fn a_source_is_an_ipv4_address_or_a_64_of_ipv6_and_has_no_more_than_its_share() {
-        let gate = Gate::new(Admission::new().max_per_source(NonZero::new(1)));
+        let gate = Gate::new(Admission::new().max_per_source(NonZero::new(1)), None);
         let first = admit(&gate, "192.0.2.1").expect("it is let in");
         for same in ["192.0.2.1", "::ffff:192.0.2.1"] {
             assert_eq!(admit(&gate, same).err(), Some(TurnedAway::SourceFull));
@@ -373,10 +370,10 @@ mod tests {
     #[test]
     fn too_many_in_a_second_are_reset_or_wait() {
         let rate = AcceptRate::new(1, Duration::from_secs(3600));
-        let resets = Gate::new(Admission::new().accept_rate(rate).when_full(WhenFull::Reset));
+        let resets = Gate::new(Admission::new().accept_rate(rate).when_full(WhenFull::Reset), None);
         assert!(admit(&resets, "192.0.2.1").is_ok());
         assert_eq!(admit(&resets, "192.0.2.1").err(), Some(TurnedAway::TooFast));
-        let waits = Gate::new(Admission::new().accept_rate(rate));
+        let waits = Gate::new(Admission::new().accept_rate(rate), None);
         assert!(turn_now(&waits).is_some());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         runtime.expect("a runtime").block_on(async { assert!(turn_now(&waits).is_none()) });
@@ -388,28 +385,31 @@ mod tests {
             .filter(|client| *client != at("192.0.2.66"))
             .max_connections(NonZero::new(1))
             .when_full(WhenFull::Reset);
-        let gate = Gate::new(admission);
+        let gate = Gate::new(admission, None);
         assert_eq!(admit(&gate, "192.0.2.66").err(), Some(TurnedAway::NotLetIn));
         assert!(admit(&gate, "192.0.2.1").is_ok());
     }
 
     #[test]
     fn changed_settings_count_those_who_are_inside() {
-        let gate = Gate::new(Admission::new().max_connections(NonZero::new(3)));
+        let gate = Gate::new(Admission::new().max_connections(NonZero::new(3)), None);
         let place = || gate.admit(turn_now(&gate).expect("a place"), &at("192.0.2.1")).expect("it is let in");
         let mut inside: Vec<Place> = (0..3).map(|_| place()).collect();
-        gate.change(Admission::new().max_connections(NonZero::new(1)));
+        let gate = Gate::new(Admission::new().max_connections(NonZero::new(1)), Some(&gate));
         for _ in 0..2 {
             assert!(turn_now(&gate).is_none());
             inside.pop();
         }
         assert!(turn_now(&gate).is_none(), "one is inside, and one may be");
-        gate.change(Admission::new().max_connections(NonZero::new(2)));
+        let gate = Gate::new(Admission::new().max_connections(NonZero::new(2)), Some(&gate));
         inside.push(place());
         assert!(turn_now(&gate).is_none());
-        gate.change(Admission::new());
+        let gate = Gate::new(Admission::new(), Some(&gate));
         inside.extend((0..100).map(|_| place()));
-        gate.change(Admission::new().max_connections(NonZero::new(2)).when_full(WhenFull::Reset));
+        let gate = Gate::new(
+            Admission::new().max_connections(NonZero::new(2)).when_full(WhenFull::Reset),
+            Some(&gate),
+        );
         assert_eq!(admit(&gate, "192.0.2.1").err(), Some(TurnedAway::Full));
         inside.truncate(1);
         assert!(admit(&gate, "192.0.2.1").is_ok());

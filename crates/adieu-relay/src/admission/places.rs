@@ -3,11 +3,11 @@
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 #[derive(Debug)]
 pub(super) struct Places {
-    free: Arc<Semaphore>,
+    free: Semaphore,
     /// How many there are, taken or free.
     all: Mutex<usize>,
     /// How many of the taken ones are gone once they are given back, because there are too many.
@@ -16,16 +16,13 @@ pub(super) struct Places {
 
 /// A place that is taken, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Permit {
-    permit: Option<OwnedSemaphorePermit>,
-    places: Arc<Places>,
-}
+pub(super) struct Permit(Arc<Places>);
 
 impl Places {
     /// As many as anybody wants.
     pub(super) fn new() -> Self {
         let all = Semaphore::MAX_PERMITS;
-        Self { free: Arc::new(Semaphore::new(all)), all: Mutex::new(all), owed: AtomicUsize::new(0) }
+        Self { free: Semaphore::new(all), all: Mutex::new(all), owed: AtomicUsize::new(0) }
     }
 
     /// Has so many from now on. `None`: as many as anybody wants.
@@ -55,23 +52,21 @@ impl Places {
 
     /// Waits for a place. `None` never comes: nobody closes the semaphore.
     pub(super) async fn wait(self: &Arc<Self>) -> Option<Permit> {
-        let permit = Arc::clone(&self.free).acquire_owned().await.ok()?;
-        Some(Permit { permit: Some(permit), places: Arc::clone(self) })
+        self.free.acquire().await.ok()?.forget();
+        Some(Permit(Arc::clone(self)))
     }
 
     /// A place, if one is free.
     pub(super) fn take(self: &Arc<Self>) -> Option<Permit> {
-        let permit = Arc::clone(&self.free).try_acquire_owned().ok()?;
-        Some(Permit { permit: Some(permit), places: Arc::clone(self) })
+        self.free.try_acquire().ok()?.forget();
+        Some(Permit(Arc::clone(self)))
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if let Some(permit) = self.permit.take()
-            && self.places.forgive()
-        {
-            permit.forget();
+        if !self.0.forgive() {
+            self.0.free.add_permits(1);
         }
     }
 }

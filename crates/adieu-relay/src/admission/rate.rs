@@ -1,5 +1,6 @@
 //! How many clients are accepted in a second: a token bucket, without a clock.
 
+use crate::moment;
 use std::time::{Duration, Instant};
 
 /// A bound on how many clients are accepted in a second.
@@ -61,7 +62,7 @@ impl Bucket {
         if may_at > now {
             return Err(may_at);
         }
-        self.used_until = used_until.checked_add(each);
+        self.used_until = Some(moment::after(used_until, each));
         Ok(())
     }
 }

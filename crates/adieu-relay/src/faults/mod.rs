@@ -8,6 +8,7 @@ mod words;
 
 pub use parse::ParseFaultsError;
 
+use crate::split_mix::SplitMix;
 use adieu::faults::{Fault, Planned};
 use std::time::Duration;
 
@@ -69,7 +70,7 @@ impl Faults {
 
     /// The plan for the connection of this number. The same seed and number give the same. `None`: nothing goes wrong there.
     pub fn for_connection(&self, id: u64) -> Option<adieu::faults::Faults> {
-        let mut dice = Dice(self.seed ^ id.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut dice = SplitMix::of_series(self.seed, id);
         let (mut up, mut down) = (Vec::new(), Vec::new());
         for planned in &self.list {
             // Rolled for each, so that one more fault at the end changes nothing about the others.
@@ -96,19 +97,6 @@ impl PlannedFault {
             other => other,
         };
         Planned { fault, after_bytes: self.after_bytes, after: self.after }
-    }
-}
-
-/// SplitMix64.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        word ^ (word >> 31)
     }
 }
 

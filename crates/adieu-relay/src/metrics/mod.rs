@@ -17,6 +17,7 @@
 //! | `adieu_upstream_up` | gauge | relay, upstream |
 //! | `adieu_upstream_connections_open` | gauge | relay, upstream |
 //! | `adieu_upstream_failures_total` | counter | relay, upstream |
+//! | `adieu_log_lines_dropped_total` | counter | |
 //!
 //! `ending` is the word of [`Ending`](adieu::Ending) in reports; `by` is the side that made it end so, `client` or `upstream`, or
 //! `relay` for the relay itself. `direction` is `to_upstream` or `to_client`. Without an upstream that was tried, `upstream` is
@@ -27,25 +28,33 @@ mod text;
 
 pub use server::{MetricsError, MetricsServer};
 
-use crate::event::{Closed, Outcome, RelayEvent, RelaySide};
+use crate::event::{Closed, Outcome, RelayEvent};
 use crate::service::Handle;
 use adieu::{Direction, DirectionEnd, Endpoint, Report};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 use text::Text;
 
 /// The metrics of one or several relays. Its [`observe`](Self::observe) is to hear of every event.
 #[derive(Default)]
-pub struct Metrics(Mutex<BTreeMap<String, OfRelay>>);
+pub struct Metrics {
+    relays: Mutex<BTreeMap<String, OfRelay>>,
+    /// Lines of a log that had no room.
+    lines_dropped: AtomicU64,
+}
 
 /// What has happened in one relay.
 #[derive(Default)]
 struct OfRelay {
     accepted: u64,
     turned_away: BTreeMap<&'static str, u64>,
-    upstreams: HashMap<Option<Endpoint>, OfUpstream>,
+    /// In the order in which they came: there are few, and to find one here clones no endpoint.
+    upstreams: Vec<(Endpoint, OfUpstream)>,
+    /// Of connections for which no upstream was tried.
+    without_upstream: OfUpstream,
     /// Of connections that are over: delivered, and not delivered, in each [direction](DIRECTIONS).
     bytes: [u64; 2],
     cut: [u64; 2],
@@ -90,7 +99,7 @@ impl Metrics {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, OfRelay>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.relays.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn note(&self, relay: &str, note: impl FnOnce(&mut OfRelay)) {
@@ -99,6 +108,11 @@ impl Metrics {
             Some(of_relay) => note(of_relay),
             None => note(relays.entry(relay.to_owned()).or_default()),
         }
+    }
+
+    /// Counts a line of a log that was dropped because the log takes none at the moment.
+    pub fn note_line_dropped(&self) {
+        self.lines_dropped.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts an event.
@@ -152,6 +166,7 @@ impl Metrics {
         text.relays(&relays, &open);
         drop(relays);
         text.upstreams(&upstreams);
+        text.lines_dropped(self.lines_dropped.load(Ordering::Relaxed));
         text.finish()
     }
 }
@@ -166,12 +181,18 @@ struct Now {
 
 impl OfRelay {
     fn upstream(&mut self, endpoint: Option<&Endpoint>) -> &mut OfUpstream {
-        self.upstreams.entry(endpoint.cloned()).or_default()
+        let Some(endpoint) = endpoint else { return &mut self.without_upstream };
+        let known = self.upstreams.iter().position(|(known, _)| known == endpoint);
+        let place = known.unwrap_or_else(|| {
+            self.upstreams.push((endpoint.clone(), OfUpstream::default()));
+            self.upstreams.len() - 1
+        });
+        &mut self.upstreams[place].1
     }
 
     fn note_closed(&mut self, closed: &Closed) {
         let ending = closed.ending().name();
-        let by = closed.by().map_or("relay", RelaySide::name);
+        let by = closed.by().name();
         *self.upstream(closed.upstream.as_ref()).closed.entry((ending, by)).or_default() += 1;
         let Outcome::Relayed(report) = &closed.outcome else { return };
         for (place, direction) in [report.a_to_b, report.b_to_a].iter().enumerate() {

@@ -7,7 +7,6 @@
 
 use super::{BUCKETS, DIRECTIONS, Histogram, Now, OfRelay, OfUpstream};
 use crate::upstream::UpstreamState;
-use adieu::Endpoint;
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 use std::time::Duration;
@@ -100,6 +99,12 @@ impl Text {
         }
     }
 
+    pub(super) fn lines_dropped(&mut self, count: u64) {
+        let help = "Lines of the log that were dropped because it took none.";
+        self.family("adieu_log_lines_dropped_total", "counter", help);
+        self.sample("adieu_log_lines_dropped_total", &[], count);
+    }
+
     fn directions(&mut self, name: &str, help: &str, relays: &Relays, of: impl Fn(&OfRelay) -> [u64; 2]) {
         self.family(name, "counter", help);
         for (relay, of_relay) in relays {
@@ -141,10 +146,9 @@ impl Text {
 /// Every upstream of every relay, in the order of their names. The one that is none has an empty name.
 fn by_upstream(relays: &Relays) -> impl Iterator<Item = (&str, String, &OfUpstream)> {
     relays.iter().flat_map(|(relay, of_relay)| {
-        let name =
-            |upstream: &Option<Endpoint>| upstream.as_ref().map(ToString::to_string).unwrap_or_default();
-        let upstreams = of_relay.upstreams.iter().map(|(upstream, of)| (name(upstream), of));
-        let sorted: BTreeMap<String, &OfUpstream> = upstreams.collect();
+        let upstreams = of_relay.upstreams.iter().map(|(upstream, of)| (upstream.to_string(), of));
+        let none = (String::new(), &of_relay.without_upstream);
+        let sorted: BTreeMap<String, &OfUpstream> = upstreams.chain([none]).collect();
         sorted.into_iter().map(|(upstream, of)| (&**relay, upstream, of))
     })
 }

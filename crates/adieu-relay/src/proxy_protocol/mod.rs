@@ -32,6 +32,15 @@ const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 /// What a header of version 1 begins with.
 const WORD: &[u8; 6] = b"PROXY ";
 
+/// Version 2 and the command LOCAL, in one octet.
+const LOCAL: u8 = 0x20;
+
+/// Version 2 and the command PROXY, in one octet.
+const PROXY: u8 = 0x21;
+
+/// The length of one Unix address in a header of version 2.
+const UNIX: usize = 108;
+
 /// The version of the PROXY protocol that a header is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProxyVersion {

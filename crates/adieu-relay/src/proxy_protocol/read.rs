@@ -2,7 +2,7 @@
 
 use super::error::HeaderError;
 use super::tlv::{self, Tlv};
-use super::{Header, ProxyVersion, SIGNATURE, Subject, WORD};
+use super::{Header, LOCAL, ProxyVersion, SIGNATURE, Subject, UNIX, WORD};
 use adieu::Address;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
@@ -15,12 +15,6 @@ const FIXED: usize = 16;
 
 /// The length of the longest header, in octets: one of version 2.
 pub const LONGEST: usize = FIXED + u16::MAX as usize;
-
-/// Version 2 and the command LOCAL.
-const V2_LOCAL: u8 = 0x20;
-
-/// The length of one Unix address in a header.
-const UNIX: usize = 108;
 
 /// Reads the header that a connection begins with, and its length: what follows is the stream. `Ok(None)`: the header is not
 /// whole yet.
@@ -93,7 +87,7 @@ fn check_start(octets: &[u8]) -> Result<(), HeaderError> {
 
 fn read_v2(octets: &[u8]) -> Result<Option<(Header, usize)>, HeaderError> {
     check_start(octets)?;
-    let is_local = octets[12] == V2_LOCAL;
+    let is_local = octets[12] == LOCAL;
     let family = octets[13];
     if !is_local && (family >> 4 > 3 || family & 0x0f > 2) {
         return Err(HeaderError::BadFamily { family });

@@ -2,16 +2,9 @@
 
 use super::crc32c::crc32c;
 use super::tlv::Tlv;
-use super::{Header, ProxyVersion, SIGNATURE, Subject};
+use super::{Header, LOCAL, PROXY, ProxyVersion, SIGNATURE, Subject, UNIX};
 use adieu::Address;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-
-/// The length of a Unix address in a header.
-const UNIX: usize = 108;
-
-/// The command of a header of version 2, with the version.
-const LOCAL: u8 = 0x20;
-const PROXY: u8 = 0x21;
 
 impl Header {
     /// The header's octets in a version.

@@ -3,7 +3,7 @@
 //! It is no check: whether a server likes the rest of the hello is the server's to say. So every version of TLS is read, and
 //! whatever else stands in it is passed over. rustls's own parser refuses what it could not speak itself.
 //!
-//! RFC 8446, sections 4.1.2 and 5.1; RFC 6066, section 3 (server_name); RFC 7301, section 3.1 (ALPN).
+//! RFC 8446, sections 4.1.2 and 5.1; RFC 6066, section 3 (server_name).
 
 /// The longest hello that is read, in octets, with the headers of its records.
 const LONGEST: usize = 32 * 1024;
@@ -16,19 +16,13 @@ const MESSAGE: usize = 4;
 const FRAGMENT: usize = 1 << 14;
 
 const SERVER_NAME: u16 = 0;
-const ALPN: u16 = 16;
-const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
 
-/// What a client of TLS asks for before anything is encrypted.
+/// What a client of TLS asks for before anything is encrypted, as far as it is of use here.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ClientHello {
+pub(crate) struct ClientHello {
     /// The server name (SNI), in lower case and without a dot at its end. `None`: it names none. With Encrypted Client Hello it is
     /// the outer, public name: the inner one cannot be seen.
-    pub server_name: Option<String>,
-    /// The protocols that it would speak (ALPN), best first.
-    pub protocols: Vec<Vec<u8>>,
-    /// It carries an Encrypted Client Hello, or something made to look like one.
-    pub has_encrypted: bool,
+    pub(crate) server_name: Option<String>,
 }
 
 /// What the first octets of a stream are.
@@ -141,11 +135,8 @@ fn parse(body: &[u8]) -> Option<ClientHello> {
     let mut extensions = Rest(rest.long()?);
     while !extensions.0.is_empty() {
         let (kind, value) = (extensions.u16()?, extensions.long()?);
-        match kind {
-            SERVER_NAME => hello.server_name = normal(server_name(value)?),
-            ALPN => hello.protocols = protocols(value)?,
-            ENCRYPTED_CLIENT_HELLO => hello.has_encrypted = true,
-            _ => {}
+        if kind == SERVER_NAME {
+            hello.server_name = normal(server_name(value)?);
         }
     }
     Some(hello)
@@ -169,15 +160,6 @@ fn normal(name: &[u8]) -> Option<String> {
     let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     (!name.is_empty() && name.len() <= 253 && name.chars().all(fits)).then_some(name)
-}
-
-fn protocols(value: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let mut list = Rest(Rest(value).long()?);
-    let mut all = Vec::new();
-    while !list.0.is_empty() {
-        all.push(list.short()?.to_vec());
-    }
-    Some(all)
 }
 
 #[cfg(test)]
@@ -219,15 +201,11 @@ mod tests {
     }
 
     #[test]
-    fn its_name_and_protocols_are_read() {
-        let alpn = (ALPN, vector16(b"\x02h2\x08http/1.1"));
-        let all =
-            [(10, vec![0, 2, 0, 29]), name(b"WWW.Example.org."), alpn, (ENCRYPTED_CLIENT_HELLO, vec![0])];
-        let expected = ClientHello {
-            server_name: Some("www.example.org".into()),
-            protocols: vec![b"h2".to_vec(), b"http/1.1".to_vec()],
-            has_encrypted: true,
-        };
+    fn its_name_is_read() {
+        // Its protocols (ALPN), and an Encrypted Client Hello.
+        let others = [(16, vector16(b"\x02h2\x08http/1.1")), (0xfe0d, vec![0])];
+        let all = [&[(10, vec![0, 2, 0, 29]), name(b"WWW.Example.org.")], &others[..]].concat();
+        let expected = ClientHello { server_name: Some("www.example.org".into()) };
         for each in [1, 7, FRAGMENT] {
             let octets = records(&message(Some(&all)), each);
             assert_eq!(read(&octets), Hello::Whole(expected.clone()), "records of {each}");

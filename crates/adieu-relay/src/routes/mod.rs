@@ -5,7 +5,7 @@
 
 mod client_hello;
 
-pub use client_hello::ClientHello;
+pub(crate) use client_hello::ClientHello;
 
 use crate::upstream::Upstream;
 use adieu::tokio::Connection;
@@ -54,6 +54,12 @@ impl Routes {
             None => self.all.push(Route { pattern, upstreams: vec![upstream] }),
         }
         self
+    }
+
+    /// The route of a client that asks for this name, in lower case. `None`: there is none for it.
+    pub fn best(&self, name: &str) -> Option<&Route> {
+        let fits = |route: &&Route| route.pattern.fit(name).is_some();
+        self.all.iter().filter(fits).max_by_key(|route| route.pattern.fit(name))
     }
 }
 
@@ -117,8 +123,8 @@ impl FromStr for NamePattern {
 }
 
 /// The place of the pattern that fits a name best. `None`: none fits.
-pub(crate) fn best<'a>(patterns: impl Iterator<Item = &'a NamePattern>, name: &str) -> Option<usize> {
-    let fits = patterns.enumerate().filter_map(|(place, pattern)| Some((pattern.fit(name)?, place)));
+pub(crate) fn best(patterns: &[NamePattern], name: &str) -> Option<usize> {
+    let fits = patterns.iter().enumerate().filter_map(|(place, pattern)| Some((pattern.fit(name)?, place)));
     fits.max_by_key(|(length, _)| *length).map(|(_, place)| place)
 }
 
@@ -197,7 +203,7 @@ mod tests {
             (".org", None),
             ("example.com", None),
         ] {
-            assert_eq!(best(all.iter(), name), place, "{name}");
+            assert_eq!(best(&all, name), place, "{name}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! Which upstream the next client is given to.
 
+use crate::split_mix::mix;
 use std::net::IpAddr;
 
 /// How clients are spread over the upstreams.
@@ -39,11 +40,4 @@ pub(super) fn of_address(ip: IpAddr) -> u64 {
         IpAddr::V4(ip) => hash_of(&ip.octets()),
         IpAddr::V6(ip) => hash_of(&ip.octets()),
     }
-}
-
-/// Spreads every bit over all: the finalizer of SplitMix64 (Steele, Lea, Flood 2014).
-pub(super) fn mix(mut bits: u64) -> u64 {
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ (bits >> 31)
 }

@@ -12,6 +12,7 @@
 //!      |                             may try once per fail_timeout; it connected
 //! ```
 
+use crate::moment;
 use std::time::{Duration, Instant};
 
 /// When an upstream counts as down, and how it comes back. The defaults are nginx's, except for the slow start.
@@ -54,6 +55,7 @@ pub(super) enum State {
         back_since: Option<Instant>,
     },
     Down {
+        since: Instant,
         /// Nobody tries it before, except when there is nothing else to try.
         until: Instant,
         /// A client is trying it.
@@ -65,9 +67,15 @@ pub(super) enum State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HealthChange {
     /// The upstream counts as down from now on.
-    Down,
+    Down {
+        /// How long it is left alone.
+        left_alone: Duration,
+    },
     /// The upstream is back.
-    Up,
+    Up {
+        /// How long it was down.
+        was_down: Duration,
+    },
 }
 
 impl State {
@@ -86,7 +94,7 @@ impl State {
                 Some(u32::try_from(part).unwrap_or(FULL).max(1))
             }
             // The one client that finds out is worth as much as any.
-            Self::Down { until, is_tried } => (!is_tried && now >= *until).then_some(FULL),
+            Self::Down { until, is_tried, .. } => (!is_tried && now >= *until).then_some(FULL),
         }
     }
 
@@ -102,17 +110,15 @@ impl State {
     }
 
     pub(super) fn connected(&mut self, now: Instant) -> Option<HealthChange> {
-        if self.is_up() {
-            return None;
-        }
+        let Self::Down { since, .. } = *self else { return None };
         *self = Self::Up { fails: 0, first_fail: None, back_since: Some(now) };
-        Some(HealthChange::Up)
+        Some(HealthChange::Up { was_down: now.saturating_duration_since(since) })
     }
 
     pub(super) fn failed(&mut self, health: &Health, now: Instant) -> Option<HealthChange> {
-        let until = now.checked_add(health.fail_timeout).unwrap_or(now);
+        let until = moment::after(now, health.fail_timeout);
         match self {
-            Self::Down { until: before, is_tried } => {
+            Self::Down { until: before, is_tried, .. } => {
                 (*before, *is_tried) = (until, false);
                 None
             }
@@ -125,8 +131,8 @@ impl State {
                 if health.max_fails == 0 || *fails < health.max_fails {
                     return None;
                 }
-                *self = Self::Down { until, is_tried: false };
-                Some(HealthChange::Down)
+                *self = Self::Down { since: now, until, is_tried: false };
+                Some(HealthChange::Down { left_alone: health.fail_timeout })
             }
         }
     }

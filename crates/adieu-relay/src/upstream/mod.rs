@@ -6,23 +6,26 @@
 
 mod balance;
 mod health;
+mod itself;
 mod names;
 mod table;
 
 pub use balance::Balance;
 pub use health::Health;
 pub(crate) use health::HealthChange;
+pub(crate) use itself::Itself;
 pub(crate) use table::Tried;
 
 use adieu::tokio::{Connection, connect};
 use adieu::{
     Address, AttemptError, ConnectCause, ConnectError, ConnectOptions, Endpoint, Report, ResolveError,
+    Setting,
 };
-use names::{Name, Told};
+use names::Name;
 use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use table::Table;
 
 /// Somebody whom a relay connects to.
@@ -53,6 +56,9 @@ impl Upstream {
 pub(crate) struct Upstreams {
     all: Vec<Upstream>,
     names: Vec<Option<Arc<Name>>>,
+    /// Where the relay listens itself, and which of the upstreams have this address.
+    itself: Itself,
+    is_itself: Vec<bool>,
     balance: Balance,
     table: Mutex<Table>,
 }
@@ -67,6 +73,9 @@ pub enum UpstreamError {
     /// No connection could be made.
     #[error("{0}")]
     Connect(#[source] ConnectError),
+    /// It is the relay itself, by all the addresses that are known of it. None was connected to.
+    #[error("{0} leads back to where this relay listens")]
+    Itself(Endpoint),
 }
 
 /// How an upstream is.
@@ -84,8 +93,15 @@ pub struct UpstreamState {
 }
 
 impl Upstreams {
-    /// These upstreams, all of them up; or as they were in the place of `before`, if they were there.
-    pub(crate) fn new(all: Vec<Upstream>, balance: Balance, health: Health, before: Option<&Self>) -> Self {
+    /// These upstreams, all of them up; or as they were in the place of `before`, if they were there. None is connected to where the
+    /// relay listens itself.
+    pub(crate) fn new(
+        all: Vec<Upstream>,
+        itself: Itself,
+        balance: Balance,
+        health: Health,
+        before: Option<&Self>,
+    ) -> Self {
         let shown: Vec<String> = all.iter().map(|one| one.endpoint.to_string()).collect();
         let mut table = Table::new(balance, health, shown.iter().map(String::as_str));
         if let Some(before) = before {
@@ -97,7 +113,8 @@ impl Upstreams {
             Some(known.map_or_else(|| Arc::new(name), Arc::clone))
         };
         let names = all.iter().map(|one| name_of(&one.endpoint)).collect();
-        Self { all, names, balance, table: Mutex::new(table) }
+        let is_itself = all.iter().map(|one| itself.is_at_endpoint(&one.endpoint)).collect();
+        Self { all, names, itself, is_itself, balance, table: Mutex::new(table) }
     }
 
     /// Whether there are none.
@@ -105,20 +122,10 @@ impl Upstreams {
         self.all.is_empty()
     }
 
-    /// The upstreams that have a name, each for [`keep_name_known`](Self::keep_name_known).
-    pub(crate) fn with_names(&self) -> impl Iterator<Item = usize> {
-        self.names.iter().enumerate().filter_map(|(number, name)| name.as_ref().map(|_| number))
-    }
-
-    /// Keeps the addresses of an upstream's name known, for as long as this is polled. `every` bounds the age of an answer, as
-    /// long as the resolver answers; `None` asks once. `told` hears when the resolver begins to fail for the name, and when it
-    /// answers again.
-    ///
-    /// Clients of an upstream with a name wait for a moment until this has had a first answer.
-    pub(crate) async fn keep_name_known(&self, number: usize, every: Option<Duration>, told: Told<'_>) {
-        if let Some(name) = &self.names[number] {
-            name.keep_known(every, told).await;
-        }
+    /// The names of the upstreams that have one. For as long as somebody [keeps](Name::keep_known) a name known, clients do not wait
+    /// for the resolver but for its first answer.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Arc<Name>> {
+        self.names.iter().flatten()
     }
 
     /// Chooses an upstream for a client, which has tried those before. `None`: it has tried every one that is worth trying.
@@ -186,11 +193,20 @@ impl<'a> Picked<'a> {
     }
 
     async fn try_to_connect(&self, options: &ConnectOptions) -> Result<Connection, UpstreamError> {
+        let Upstreams { names, itself, is_itself, .. } = self.upstreams;
         let endpoint = &self.upstream().endpoint;
-        let addresses = match &self.upstreams.names[self.number] {
+        let addresses = match &names[self.number] {
+            None if is_itself[self.number] => return Err(UpstreamError::Itself(endpoint.clone())),
             None => None,
             Some(name) => name.addresses(self.client).await.transpose().map_err(UpstreamError::Resolve)?,
         };
+        let addresses = addresses.map(|mut all| {
+            all.retain(|address| !itself.is_at(address));
+            all
+        });
+        if addresses.as_ref().is_some_and(Vec::is_empty) {
+            return Err(UpstreamError::Itself(endpoint.clone()));
+        }
         let connected = match addresses {
             None => connect(endpoint, options).await,
             Some(addresses) => connect(endpoint, &options.clone().addresses(addresses)).await,
@@ -225,17 +241,44 @@ impl Drop for Picked<'_> {
 }
 
 impl UpstreamError {
-    /// The report of the connection that there is not. `None`: its name has no address, so none was begun.
+    /// The report of the connection that there is not. `None`: its name has no address, or it is the relay itself, so none was begun.
     pub fn report(&self) -> Option<&Report> {
         match self {
-            Self::Resolve(_) => None,
+            Self::Resolve(_) | Self::Itself(_) => None,
             Self::Connect(error) => Some(error.report()),
+        }
+    }
+
+    /// The sentence, with the settings in it called so.
+    pub(crate) fn sentence(&self, name: impl Fn(Setting) -> &'static str) -> String {
+        match self {
+            Self::Connect(error) => {
+                format!("cannot connect to {}: {}", error.endpoint(), error.cause().words().called(name))
+            }
+            other => other.to_string(),
+        }
+    }
+
+    /// Whether our own system had no descriptors or no memory left, so that it may be tried again when it has.
+    pub fn is_for_want_of_resources(&self) -> bool {
+        let is_of = |attempt: &adieu::Attempt| matches!(attempt.error, AttemptError::Exhausted(_));
+        match self {
+            Self::Itself(_) => false,
+            Self::Resolve(error) => matches!(error, ResolveError::Exhausted(_)),
+            Self::Connect(error) => match error.cause() {
+                ConnectCause::Resolve(error) => matches!(error, ResolveError::Exhausted(_)),
+                ConnectCause::Attempts(attempts) | ConnectCause::TimedOut(attempts) => {
+                    attempts.iter().any(is_of)
+                }
+                _ => false,
+            },
         }
     }
 
     /// Whether it is the upstream's fault. Our own system may have had no descriptors or ports left, or we were interrupted.
     pub fn is_of_upstream(&self) -> bool {
         match self {
+            Self::Itself(_) => true,
             Self::Resolve(error) => is_of_the_name(error),
             Self::Connect(error) => is_of_the_peer(error.cause()),
         }

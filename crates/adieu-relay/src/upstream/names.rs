@@ -3,7 +3,8 @@
 //! A client never waits for the resolver, except for the first answer. An old answer is kept while the resolver gives no new
 //! one: most often the addresses are still right, and if they are not, connecting fails as it would without them.
 
-use super::balance::{affinity, mix, of_address};
+use super::balance::{affinity, of_address};
+use crate::split_mix::mix;
 use adieu::{Endpoint, ResolveError};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,10 +22,10 @@ const FIRST_ANSWER: Duration = Duration::from_secs(2);
 type Answer = Result<Arc<[SocketAddr]>, ResolveError>;
 
 /// Tells that the resolver has begun to fail for a name (`Err`), or answers again.
-pub(super) type Told<'a> = &'a (dyn Fn(&str, Result<(), &ResolveError>) + Send + Sync);
+pub(crate) type Told<'a> = &'a (dyn Fn(&str, Result<(), &ResolveError>) + Send + Sync);
 
 /// One name and what is known of it.
-pub(super) struct Name {
+pub(crate) struct Name {
     host: String,
     port: u16,
     /// The last answer, or the last addresses if there have been any.
@@ -58,8 +59,9 @@ impl Name {
     }
 
     /// Looks the name up again and again, for as long as it is polled. `every` bounds the age of an answer, as long as the
-    /// resolver answers. `None`: the first answer is kept.
-    pub(super) async fn keep_known(&self, every: Option<Duration>, told: Told<'_>) {
+    /// resolver answers. `None`: the first answer is kept. `told` hears when the resolver begins to fail for the name, and when it
+    /// answers again.
+    pub(crate) async fn keep_known(&self, every: Option<Duration>, told: Told<'_>) {
         let mut fails = false;
         loop {
             let answer = adieu::tokio::look_up(&self.host, self.port).await;

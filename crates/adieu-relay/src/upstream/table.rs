@@ -1,7 +1,8 @@
 //! The table of the upstreams: who is given the next client. No sockets, no clock, no lock: time is an argument.
 
-use super::balance::{Balance, affinity, hash_of, mix};
+use super::balance::{Balance, affinity, hash_of};
 use super::health::{FULL, Health, HealthChange, State};
+use crate::split_mix::mix;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -4,6 +4,8 @@
 
 use adieu::Endpoint;
 use adieu_relay::{Closed, Drained, Handle, Relay, RelayConfig, RelayEvent, Upstream};
+use adieu_testkit::places::refusing;
+use socket2::Socket;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -39,7 +41,13 @@ impl Running {
                     let _ = tell_closed.send((*closed).clone());
                     return;
                 }
-                RelayEvent::TurnedAway { why, .. } => why.name().to_owned(),
+                RelayEvent::TurnedAway { why, closed, .. } => {
+                    assert_eq!(
+                        (closed.turned_away(), closed.by()),
+                        (Some(*why), adieu_relay::EndedBy::Relay)
+                    );
+                    why.name().to_owned()
+                }
                 RelayEvent::UpstreamDown { upstream, .. } => format!("down {upstream}"),
                 RelayEvent::UpstreamUp { upstream, .. } => format!("up {upstream}"),
                 RelayEvent::NameFailed { host, .. } => format!("unresolved {host}"),
@@ -80,9 +88,20 @@ impl Running {
     }
 
     pub(crate) fn shut_down(self) -> Drained {
-        self.handle.shutdown(Duration::ZERO);
+        self.shut_down_within(Duration::ZERO)
+    }
+
+    pub(crate) fn shut_down_within(self, grace: Duration) -> Drained {
+        self.handle.shutdown(grace);
         self.over.join().expect("it does not panic")
     }
+}
+
+/// A port, and who listens there.
+pub(crate) fn listener() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let at = listener.local_addr().expect("an address");
+    (listener, at)
 }
 
 /// A server that says its name to each client, echoes, and ends when the client does.
@@ -129,8 +148,33 @@ pub(crate) fn is_reset(mut client: &TcpStream) -> bool {
     client.read(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::ConnectionReset)
 }
 
-/// Nobody listens there: it was bound and let go.
+/// A port that is taken and refuses until it listens.
+pub(crate) struct Refusing {
+    pub(crate) at: SocketAddr,
+    socket: Socket,
+}
+
+impl Refusing {
+    pub(crate) fn new() -> Self {
+        let (at, socket) = refusing(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a port");
+        Self { at, socket }
+    }
+
+    pub(crate) fn listen(self) -> TcpListener {
+        self.socket.listen(128).expect("it is bound");
+        self.socket.into()
+    }
+}
+
+/// A port that is taken and refuses for as long as the test program runs.
 pub(crate) fn refused() -> SocketAddr {
+    let refusing = Refusing::new();
+    std::mem::forget(refusing.socket);
+    refusing.at
+}
+
+/// A port that is free: it was bound and let go.
+pub(crate) fn free() -> SocketAddr {
     TcpListener::bind((own_address(), 0)).and_then(|listener| listener.local_addr()).expect("a port")
 }
 

@@ -85,11 +85,6 @@ pub const SHAPES: &[Shape] = {
 impl Shape {
     /// Plain TCP on both sides.
     pub const PLAIN: Self = SHAPES[0];
-
-    /// Whether a PROXY header is part of it.
-    pub fn is_proxied(self) -> bool {
-        self.front.proxy || self.behind.proxy
-    }
 }
 
 impl fmt::Display for Wire {

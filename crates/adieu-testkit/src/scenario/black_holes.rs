@@ -36,6 +36,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     .target(Target::Namespace)
     .input(ProgramInput::Pipe(14))
     .writes(1_000)
-    .idle_timeout(ms(600))
+    .idle_timeout(ms(1_000))
     .ends(Ending::TimedOut, Some(ReportedPhase::Draining)),
 ];

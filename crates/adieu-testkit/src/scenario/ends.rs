@@ -162,7 +162,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     )
     .input(ProgramInput::Pipe(14))
     .writes(1_000)
-    .idle_timeout(ms(500))
+    .idle_timeout(ms(1_000))
     .ends(Ending::TimedOut, Some(ReportedPhase::Draining)),
     Scenario::new(
         "peer_never_answers",
@@ -192,7 +192,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     .writes(1_000)
     .peer_gets_between(0, 64 * MIB - 1)
     .peer_sees_a_reset()
-    .idle_timeout(ms(500))
+    .idle_timeout(ms(1_000))
     .ends(Ending::TimedOut, Some(ReportedPhase::Sending)),
     Scenario::new(
         "peer_trickles_past_the_deadline",

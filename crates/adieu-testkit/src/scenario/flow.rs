@@ -180,21 +180,21 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     .without_simulation(),
     Scenario::new(
         "slow_output_is_not_the_peers_silence",
-        "Our reader takes 1.2 s to begin, far more than the idle timeout: the peer is not to blame.",
+        "Our reader begins long after the idle timeout: the peer is not to blame.",
         &[ReceiveToEof, Send(MIB), Close],
     )
     .input(ProgramInput::Pipe(14))
-    .output(ProgramOutput::Stalled(ms(1_200)))
+    .output(ProgramOutput::Stalled(ms(2_400)))
     .writes(MIB)
-    .idle_timeout(ms(400)),
+    .idle_timeout(ms(800)),
     Scenario::new(
         "slow_input_is_not_the_peers_silence",
         "Our input pauses longer than the idle timeout: the peer is not to blame.",
         &[ReceiveToEof, Send(10), Close],
     )
-    .input(ProgramInput::SlowPipe { chunk: 100, pause: ms(700), total: 300 })
+    .input(ProgramInput::SlowPipe { chunk: 100, pause: ms(1_400), total: 200 })
     .writes(10)
-    .idle_timeout(ms(400)),
+    .idle_timeout(ms(800)),
     Scenario::new(
         "unix_peer_slowly_takes_what_stands_in_its_queue",
         "Over a Unix socket everything is with the peer at once; that its program takes it, slowly, is no silence.",

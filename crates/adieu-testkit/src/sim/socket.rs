@@ -184,6 +184,7 @@ impl Socket {
             segments_received: Some(self.segments_received),
             asking: Some(Asking { retransmissions, probes, every: self.wait() }),
             answer_within: Some(self.kernel.retransmit_after),
+            answer_after: None,
         }
     }
 

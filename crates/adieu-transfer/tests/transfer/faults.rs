@@ -2,6 +2,7 @@
 
 use crate::memory::Fault;
 use crate::support::{How, content, go_on, over_tcp, partials, place, transfer, write};
+use adieu_testkit::places;
 use adieu_transfer::wire::{Control, EntryPath, Hello, PeerRole, Receipt, Status, Totals, data_header};
 use adieu_transfer::{
     ReceiveOptions, SendOptions, Sources, Storage, TransferEvent, TransferOutcome, Transport, Verdict, Wire,
@@ -341,7 +342,7 @@ fn a_peer_without_a_hello_is_silent_and_hears_no_more_of_us() {
 
 /// What a sender makes of a receiver of version 1, which answers so after the sender's end.
 fn answered(source: &Path, status: Status) -> TransferOutcome {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = places::listener();
     let address = listener.local_addr().expect("it has one").to_string();
     let receipt = Receipt { status, totals: Totals::default(), words: "so".to_owned() };
     let answer = frames(&[Control::Receipt(receipt)]);

@@ -2,12 +2,13 @@
 
 use crate::faults::{frames, words};
 use crate::support::{content, go_on, place, write};
+use adieu_testkit::places;
 use adieu_transfer::wire::{
     Control, Decoder, EntryPath, HELLO_PREFIX, Hello, Item, PeerRole, Receipt, Status, Totals, data_header,
 };
 use adieu_transfer::{ReceiveOptions, SendOptions, Sources, Storage, TransferOutcome, Verdict, Wire};
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
@@ -91,7 +92,7 @@ pub(crate) fn sent_with(
     options: &SendOptions,
     receiver: impl FnOnce(Peer) + Send,
 ) -> TransferOutcome {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = places::listener();
     let endpoint = listener.local_addr().expect("it has one").to_string().parse().expect("an endpoint");
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -268,7 +269,7 @@ fn a_sender_that_has_the_receipt_does_not_wait_for_a_receiver_that_does_not_end(
 
 #[test]
 fn a_peer_that_trickles_is_given_up_when_its_whole_time_is_over_and_one_that_nobody_waits_for_at_once() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = places::listener();
     let endpoint = listener.local_addr().expect("it has one").to_string().parse().expect("an endpoint");
     let secret = adieu_transfer::Secret::new(b"x").expect("it is not empty");
     for is_wanted in [true, false] {

@@ -79,7 +79,7 @@ pub fn relay(a: Connection, b: Connection, options: &RelayOptions) -> RelayRepor
             }
         }
     }
-    relay.report(&a.peer, &b.peer)
+    relay.report(&mut a.peer, &mut b.peer)
 }
 
 fn wait(relay: &mut Relay, a: &mut Driven, b: &mut Driven) -> io::Result<()> {

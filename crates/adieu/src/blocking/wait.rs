@@ -156,6 +156,7 @@ pub(super) fn finish_sending(waiter: &mut impl Waiter) {
 /// Shuts down the sending side. False: it could not be.
 pub(super) fn shut_down(waiter: &mut impl Waiter) -> bool {
     ensure_connected(waiter);
+    waiter.link().core.release_end();
     waiter.link().core.handle_input_eof();
     waiter.link().act();
     finish_sending(waiter);

@@ -16,10 +16,10 @@ pub(crate) fn end<H: Handle>(mut link: Link<H>, endpoint: &Endpoint, cause: Conn
                 [] => None,
                 // Of an address that was written as such, "nothing answered" says it all.
                 [one] if is_written_as(endpoint, &one.tried) => None,
-                some => Some(list(some).into()),
+                some => Some(Box::new(list(some).into())),
             },
             ConnectCause::Interrupted => None,
-            cause => Some(cause.words()),
+            cause => Some(Box::new(cause.words())),
         };
         match blame(&cause) {
             Blame::Us(code) => link.core.handle_local_failure(link.now(), LocalEnd::Socket, code),

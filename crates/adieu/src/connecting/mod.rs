@@ -348,7 +348,9 @@ impl<'a, H: Opened> Connecting<'a, H> {
 
     /// There is a connection to the peer; its TLS handshake may be still to come.
     fn connected(&mut self, established: Established<H>, transport: Transport) -> Stage<H> {
-        self.link.facts.host = self.endpoint.host().map(str::to_owned);
+        if self.link.options.tls.is_some() {
+            self.link.facts.host = self.endpoint.host().map(Box::from);
+        }
         self.link.connected(established, transport);
         Stage::Securing(Readiness::Send)
     }

@@ -183,7 +183,7 @@ impl<H: Opened> Racing<H> {
 /// has reset it before we looked. `dialled`: to what it connects, if that is known.
 fn finished<H: Opened>(handle: H, dialled: Option<SocketAddr>) -> io::Result<Established<H>> {
     let socket = handle.socket();
-    if let Some(error) = socket.take_error()? {
+    if let Some(error) = handle.connect_error()? {
         let fault = fault(Call::SocketError, &error);
         return match fault.kind {
             FaultKind::Reset | FaultKind::BrokenPipe => {

@@ -6,7 +6,7 @@
 use crate::error::ResolveError;
 use crate::os;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Wake, Waker};
 
@@ -101,13 +101,29 @@ impl Drop for Teller {
 pub(crate) fn look_up(host: &str, port: u16) -> Answer {
     // On a thread of its own, a name may outlive the connection that asked for it.
     let _network = os::Network::start().map_err(|error| ResolveError::of_system(&error))?;
-    let mut found: Vec<SocketAddr> =
-        os::look_up(host, port).map_err(|error| ResolveError::of(host, error))?;
+    let mut found: Vec<SocketAddr> = match os::look_up(host, port) {
+        Ok(found) => found,
+        Err(_) if is_localhost(host) => loopback(port),
+        Err(error) => return Err(ResolveError::of(host, error)),
+    };
     found.dedup();
     if found.is_empty() {
         return Err(ResolveError::NoAddress);
     }
     Ok(found)
+}
+
+/// Whether a name is loopback's by itself, so that a system without a file of hosts and without a name server (a container of one
+/// static binary) knows it too. RFC 6761, section 6.3.
+fn is_localhost(host: &str) -> bool {
+    let name = host.strip_suffix('.').unwrap_or(host);
+    let last = name.rsplit('.').next().unwrap_or(name);
+    last.eq_ignore_ascii_case("localhost")
+}
+
+/// Loopback in both versions, in the order in which a resolver gives them.
+fn loopback(port: u16) -> Vec<SocketAddr> {
+    vec![(Ipv6Addr::LOCALHOST, port).into(), (Ipv4Addr::LOCALHOST, port).into()]
 }
 
 #[cfg(test)]
@@ -121,6 +137,16 @@ mod tests {
     impl Wake for Bell {
         fn wake(self: Arc<Self>) {
             let _ = self.0.send(());
+        }
+    }
+
+    #[test]
+    fn localhost_and_what_is_below_it_is_loopback() {
+        for name in ["localhost", "LOCALHOST.", "app.localhost", "a.b.Localhost."] {
+            assert!(is_localhost(name), "{name}");
+        }
+        for name in ["", ".", "localhost.test", "notlocalhost", "localhost..", "::1"] {
+            assert!(!is_localhost(name), "{name}");
         }
     }
 

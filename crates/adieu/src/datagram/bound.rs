@@ -70,7 +70,7 @@ impl Bound {
             (_, Some(Address::Socket(at))) => Endpoint::udp(host_of(*at), at.port()),
             _ => endpoint.clone(),
         };
-        session.left.facts.endpoint = endpoint.to_string();
+        session.left.facts.endpoint = endpoint.to_string().into();
         Ok(Self { session, filter: None, endpoint })
     }
 

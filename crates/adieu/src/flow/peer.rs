@@ -27,7 +27,7 @@ pub(crate) struct Peer<H: Handle> {
 impl<H: Handle> Peer<H> {
     pub(crate) fn new(link: Link<H>) -> Self {
         // With TLS, what came with the end of the handshake may be here already; without, what was looked at.
-        let may_receive = !link.is_plain() || link.holds_ahead();
+        let may_receive = !link.is_straight();
         Self { link, may_receive, may_send: true, sends_since_receive: 0, low_water: LowWater::default() }
     }
 
@@ -73,9 +73,7 @@ impl<H: Handle> Peer<H> {
 
     fn lane(&self) -> Lane<'_> {
         match &self.link.handle {
-            Some(handle) if self.link.is_plain() && !self.link.holds_ahead() => {
-                Lane::socket(handle.pollable(), self.link.is_tcp())
-            }
+            Some(handle) if self.link.is_straight() => Lane::socket(handle.pollable(), self.link.is_tcp()),
             _ => Lane::none(),
         }
     }
@@ -132,8 +130,7 @@ impl<H: Handle> Source for Peer<H> {
     }
 
     fn is_long(&self) -> bool {
-        let is_straight = self.link.is_plain() && !self.link.holds_ahead();
-        is_straight && is_long(&self.link, self.link.core.counts().received)
+        self.link.is_straight() && is_long(&self.link, self.link.core.counts().received)
     }
 
     fn lane(&self) -> Lane<'_> {

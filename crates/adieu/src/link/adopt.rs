@@ -42,8 +42,8 @@ pub(crate) fn adopt_tls<H: Handle>(
     if options.tls.is_some() {
         return Err(OptionError::ConnectedAlready { option: "tls" }.into());
     }
-    let options =
-        Options { tls: Some(tls::Config::OfProgram(connection.meaning_of_eof())), ..options.clone() };
+    let mut options = options.clone();
+    options.tls = Some(tls::Config::OfProgram(connection.meaning_of_eof()));
     adopt_as(handle, role, options, Some(connection.into_session()?))
 }
 
@@ -95,7 +95,7 @@ impl<H: Handle> Link<H> {
     /// Gives the socket back with an orderly close, as it was before. It is still non-blocking. `None`: there is more to the
     /// connection than its socket, or it has ended.
     pub(crate) fn release(&mut self) -> Option<H> {
-        if !self.is_plain() || self.holds_ahead() || self.core.is_decided() || self.core.is_leaving() {
+        if !self.is_straight() || self.core.is_decided() || self.core.is_leaving() {
             return None;
         }
         let handle = self.handle.take()?;

@@ -5,9 +5,10 @@
 //! they are received as bytes of the stream; those that were skipped are no part of it.
 
 use super::Link;
-use crate::handle::{Handle, Readiness};
+use super::streams::receive;
+use crate::handle::Handle;
 use adieu_proto::Call;
-use std::io::{self, Read};
+use std::io;
 
 /// How much is received ahead at once.
 const PIECE: usize = 4096;
@@ -119,13 +120,7 @@ impl<H: Handle> Link<H> {
         let ahead = self.ahead.get_or_insert_default();
         let length = ahead.octets.len();
         ahead.octets.resize(length + PIECE, 0);
-        let room = &mut ahead.octets[length..];
-        let result = loop {
-            match handle.attempt(Readiness::Receive, |socket| (&**socket).read(room)) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => break other,
-            }
-        };
+        let result = receive(handle, &mut ahead.octets[length..]);
         ahead.octets.truncate(length + *result.as_ref().unwrap_or(&0));
         if ahead.rest().is_empty() {
             self.ahead = None;
@@ -136,6 +131,11 @@ impl<H: Handle> Link<H> {
     /// Whether octets were received that nobody was given.
     pub(crate) fn holds_ahead(&self) -> bool {
         self.ahead.is_some()
+    }
+
+    /// Whether what is received next is what the socket has next: nothing carries the streams, and nothing was received ahead.
+    pub(crate) fn is_straight(&self) -> bool {
+        self.is_plain() && !self.holds_ahead()
     }
 
     /// Gives the octets that were received ahead, as far as there is room. `None`: there are none.

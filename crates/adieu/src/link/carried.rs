@@ -7,8 +7,11 @@
 //!   is through, so it shuts down after that. RFC 8446, section 6.1, and RFC 5246, section 7.2.1, ask for this order,
 //!   and neither forbids the FIN that follows: nothing of ours may come after a close_notify, not even an answer to a
 //!   key update;
-//! - the peer's direction ends by close_notify, and its FIN is evidence alone.
+//! - the peer's direction ends by close_notify, and its FIN is evidence alone;
+//! - a peer that has closed cannot take our close_notify, as it could take a FIN: TCP answers it with a reset, and a Unix
+//!   socket refuses it. The core judges the first by what was acknowledged, and our own system tells the second.
 
+use super::streams::receive;
 use super::{Link, Moved};
 use crate::carrier::{Arrived, Carrier, HandshakeState, OctetsFrom, PeerStream};
 use crate::handle::{Handle, Readiness};
@@ -16,7 +19,7 @@ use crate::tls::Eof;
 use crate::{Event, os};
 use adieu_proto::{Call, Fault, FaultKind, LocalEnd, Sample, Side, Time, Unacknowledged};
 use socket2::SockRef;
-use std::io::{self, Read};
+use std::io;
 
 /// How much of what waits our kernel took.
 pub(super) enum Flushed {
@@ -61,7 +64,7 @@ impl<H: Handle> Link<H> {
                 OctetsFrom::Nowhere => return Err(io::ErrorKind::WouldBlock.into()),
                 OctetsFrom::Socket => {}
             }
-            let n = receive(handle, carrier)?;
+            let n = receive(handle, carrier.room())?;
             if n == 0 {
                 return Ok(0);
             }
@@ -91,6 +94,7 @@ impl<H: Handle> Link<H> {
             let (Some(handle), Some(carrier)) = (&self.handle, &mut self.carrier) else {
                 return Flushed::Failed;
             };
+            let is_end = carrier.has_ended();
             let waiting = carrier.unsent();
             if waiting.is_empty() {
                 let is_through = !carrier.has_unsent();
@@ -104,10 +108,13 @@ impl<H: Handle> Link<H> {
                 }
                 return Flushed::All;
             }
-            let send = |socket: &SockRef<'_>| socket.send_with_flags(waiting, os::SEND_FLAGS);
+            // In one segment with our FIN, or the reset that answers the mark of one whose FIN is not sent would be an error of ours.
+            let flags = if is_end { os::SEND_FLAGS_BEFORE_FIN } else { os::SEND_FLAGS };
+            let send = |socket: &SockRef<'_>| socket.send_with_flags(waiting, flags);
             match handle.attempt(Readiness::Send, send) {
                 Ok(n) => {
                     some = true;
+                    self.end_octets += if is_end { n as u64 } else { 0 };
                     let accepted = carrier.sent(n);
                     self.note_accepted(at, accepted);
                 }
@@ -127,12 +134,22 @@ impl<H: Handle> Link<H> {
                     }
                     return Flushed::Failed;
                 }
+                Err(error) if is_end && self.has_nobody_for_our_end(&error) => {
+                    // Our FIN is all that is left to be sent.
+                    if let Some(carrier) = &mut self.carrier {
+                        let unsent = carrier.unsent().len();
+                        carrier.sent(unsent);
+                    }
+                    self.core.handle_owed(false);
+                    return Flushed::All;
+                }
                 Err(error) => {
                     self.core.handle_owed(false);
-                    if self.is_given && os::is_sending_shut(&handle.socket()) {
+                    let is_shut = |handle: &H| os::is_sending_shut(&handle.socket());
+                    if self.is_given && self.handle.as_ref().is_some_and(is_shut) {
                         let what =
                             "the program had shut down the sending side before TLS's close_notify was sent";
-                        self.facts.failure = Some(what.into());
+                        self.facts.failure = Some(Box::new(what.into()));
                         self.local_failure(LocalEnd::Socket, &error);
                         return Flushed::Failed;
                     }
@@ -141,6 +158,20 @@ impl<H: Handle> Link<H> {
                 }
             }
         }
+    }
+
+    /// Whether our end mark cannot be sent because the peer has closed its Unix socket after its own end. If it left bytes of ours
+    /// unread, SO_ERROR says so to the core's next look.
+    ///
+    /// Source: unix(7), EPIPE; `unix_release_sock` of Linux, which tells ECONNRESET to the peer of a socket with unread bytes.
+    fn has_nobody_for_our_end(&mut self, error: &io::Error) -> bool {
+        if self.is_tcp() || os::fault_kind(error) != FaultKind::BrokenPipe || !self.core.peer_has_ended() {
+            return false;
+        }
+        // Its EOF is there, or its reset.
+        self.receive_carried_end();
+        let evidence = self.core.evidence();
+        evidence.eof && evidence.fault.is_none() && !self.core.is_cut()
     }
 
     pub(super) fn send_carried(&mut self, buffer: &[u8]) -> Moved {
@@ -298,7 +329,7 @@ impl<H: Handle> Link<H> {
             self.observe(&Event::TlsFailed { alert, error: &broken.words });
         } else {
             // The only session is that with the proxy.
-            self.facts.failure.get_or_insert_with(|| with_the_proxy(&broken.words).into());
+            self.facts.failure.get_or_insert_with(|| Box::new(with_the_proxy(&broken.words).into()));
         }
         self.flush_alert();
         let fault = Fault { call, kind: FaultKind::Protocol, code: None };
@@ -340,22 +371,17 @@ impl<H: Handle> Link<H> {
         let fin = u64::from(self.core.milestones().shutdown_send.is_some());
         if let Unacknowledged::Octets(octets) = sample.unacknowledged {
             let bytes = carrier.unacknowledged(octets.saturating_sub(fin));
-            sample.unacknowledged = Unacknowledged::Octets(bytes + fin.min(octets));
+            let is_end = fin > 0 && self.end_octets > 0 && octets == self.end_octets + fin;
+            sample.unacknowledged = if is_end && bytes == 0 {
+                Unacknowledged::End
+            } else {
+                Unacknowledged::Octets(bytes + fin.min(octets))
+            };
         } else {
             // It may still be told later that all is through.
             carrier.acknowledgements_unknown();
         }
         sample
-    }
-}
-
-/// Receives from the socket what a carrier is to open.
-fn receive<H: Handle>(handle: &H, carrier: &mut impl Carrier) -> io::Result<usize> {
-    loop {
-        match handle.attempt(Readiness::Receive, |socket| (&**socket).read(carrier.room())) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
     }
 }
 

@@ -25,7 +25,7 @@ impl<H: Handle> Link<H> {
     pub(super) fn begin_handshake(&mut self, fault: Option<Fault>, with_syn: Option<(usize, Time)>) -> bool {
         let Some(tls) = self.options.tls.clone() else { return false };
         let peer = self.facts.peer_address.as_ref().and_then(Address::socket_addr);
-        let host = self.facts.host.clone().or_else(|| peer.map(|peer| peer.ip().to_string()));
+        let host = self.facts.host.clone().or_else(|| peer.map(|peer| peer.ip().to_string().into()));
         let begun = self.syn.take().and_then(|syn| syn.session);
         let Some(session) = begun.map_or_else(|| tls.session(host.as_deref()), |session| Some(Ok(session)))
         else {
@@ -164,7 +164,7 @@ impl<H: Handle> Link<H> {
             facts.failure = Some(error.failure());
         }
         self.facts.handshake = Some(Box::new(error.clone()));
-        self.facts.failure = Some(error.words());
+        self.facts.failure = Some(Box::new(error.words()));
         let call = told.map_or(Call::Receive, |fault| fault.call);
         let fault = Fault { call, kind: FaultKind::Protocol, code: told.and_then(|f| f.code) };
         self.core.handle_connect_failed(self.now(), fault);
@@ -205,7 +205,7 @@ impl<H: Handle> Link<H> {
         let Some(Ending::TimedOut { timer }) = self.core.outcome().map(|outcome| outcome.ending) else {
             return;
         };
-        self.facts.failure = Some(carrier.out_of_time(timer));
+        self.facts.failure = Some(Box::new(carrier.out_of_time(timer)));
         if let Some(facts) = &mut self.facts.tls {
             facts.failure = Some(Failure::TimedOut);
         }

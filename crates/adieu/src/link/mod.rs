@@ -48,8 +48,8 @@ use adieu_proto::{
 use ahead::Ahead;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Instant;
 use syn::Syn;
@@ -90,6 +90,8 @@ pub(crate) struct Link<H: Handle> {
     pub(crate) syn: Option<Box<Syn>>,
     /// What carries the two streams over the socket. `None`: they are what is on the wire.
     carrier: Option<Session>,
+    /// Octets of the carrier's end mark that our kernel has accepted: the last ones before our FIN.
+    end_octets: u64,
     /// What was received before the streams began, and is not given to them yet.
     ahead: Option<Box<Ahead>>,
     /// After the handle in order: the socket is closed before the network is given back.
@@ -108,7 +110,8 @@ pub(crate) struct Left {
 
 impl<H: Handle> Link<H> {
     /// A link whose connecting begins now.
-    pub(crate) fn new(mut options: Options, role: Option<Role>, endpoint: String) -> Self {
+    pub(crate) fn new(mut options: Options, role: Option<Role>, endpoint: impl Into<Arc<str>>) -> Self {
+        let endpoint = endpoint.into();
         let start = Instant::now();
         options.begin(start);
         let id = new_id();
@@ -133,6 +136,7 @@ impl<H: Handle> Link<H> {
             ending: OnceLock::new(),
             syn: None,
             carrier: None,
+            end_octets: 0,
             ahead: None,
             network: Some(os::Network::start()),
         };
@@ -157,8 +161,8 @@ impl<H: Handle> Link<H> {
         Link {
             handle: self.handle.take().map(change),
             core: std::mem::replace(&mut self.core, Core::new(adieu_proto::Config::default())),
-            facts: std::mem::replace(&mut self.facts, Facts::new(None, String::new())),
-            options: std::mem::take(&mut self.options),
+            facts: std::mem::replace(&mut self.facts, Facts::new(None, "")),
+            options: self.options.clone(),
             waiting: self.waiting,
             start: self.start,
             told_time: self.told_time,
@@ -175,6 +179,7 @@ impl<H: Handle> Link<H> {
             ending: std::mem::take(&mut self.ending),
             syn: self.syn.take(),
             carrier: self.carrier.take(),
+            end_octets: self.end_octets,
             ahead: self.ahead.take(),
             network: self.network.take(),
         }
@@ -184,7 +189,7 @@ impl<H: Handle> Link<H> {
     pub(crate) fn leave(mut self) -> Left {
         Left {
             start: self.start,
-            options: std::mem::take(&mut self.options),
+            options: self.options.clone(),
             facts: self.facts.clone(),
             _network: self.network.take(),
         }
@@ -210,8 +215,16 @@ impl<H: Handle> Link<H> {
         self.told_time = Some(now);
     }
 
+    /// The time is what the system's clock says again.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn release_time(&mut self) {
+        self.told_time = None;
+    }
+
     pub(crate) fn observe(&self, event: &Event<'_>) {
-        self.observe_at(self.now(), event);
+        if self.is_watched() {
+            self.observe_at(self.now(), event);
+        }
     }
 
     /// Tells a step with the time at which its call began: the peer may see its effect before it returns.
@@ -300,10 +313,10 @@ impl<H: Handle> Link<H> {
 
     /// Sends what goes before TLS and before the stream.
     fn send_preface(&mut self) -> Result<(), Fault> {
-        let (Some(preface), Some(handle)) = (self.options.preface.take(), &self.handle) else {
+        let (Some(preface), Some(handle)) = (&self.options.preface, &self.handle) else {
             return Ok(());
         };
-        let sent = match handle.socket().send_with_flags(&preface, os::SEND_FLAGS) {
+        let sent = match handle.socket().send_with_flags(preface, os::SEND_FLAGS) {
             Ok(n) if n == preface.len() => n,
             // Nothing else can be made of a part of it: the buffer of a new socket takes it, or never will.
             Ok(_) => return Err(fault(Call::Send, &io::ErrorKind::WriteZero.into())),
@@ -373,6 +386,7 @@ impl<H: Handle> Link<H> {
     fn sample_context(&self) -> os::SampleContext {
         os::SampleContext {
             is_tcp: self.is_tcp(),
+            is_multipath: self.facts.transport == Some(Transport::Mptcp),
             fin_sent: self.core.milestones().shutdown_send.is_some(),
             eof: self.core.evidence().eof,
             faulted: self.core.evidence().fault.is_some(),
@@ -403,7 +417,10 @@ impl<H: Handle> Link<H> {
         let abort = abort || self.is_aborted;
         self.send_last_words();
         if let Some(handle) = self.handle.take() {
-            os::set_reset_on_close(&handle.socket(), abort);
+            // Of a connection that is over, the network hears nothing more either way.
+            if abort || !self.facts.tcp.is_over {
+                os::set_reset_on_close(&handle.socket(), abort);
+            }
             if !abort {
                 // What is still under way goes on as on any socket.
                 self.pace.restore(&handle.socket());
@@ -465,7 +482,7 @@ impl<H: Handle> Link<H> {
     pub(crate) fn local_failure(&mut self, end: LocalEnd, error: &io::Error) {
         self.observe(&Event::LocalFailure { end });
         if error.raw_os_error().is_none() && !self.core.is_decided() {
-            self.facts.local_words = Some(error.to_string().into());
+            self.facts.local_words = Some(Box::new(error.to_string().into()));
         }
         self.core.handle_local_failure(self.now(), end, error.raw_os_error());
     }

@@ -123,9 +123,21 @@ impl<H: Handle> Link<H> {
 
     /// The report of a connection that has its outcome.
     pub(crate) fn final_report(&self) -> Report {
-        self.report().expect("a link with an outcome has its report").clone()
+        self.report().expect(HAS_REPORT).clone()
+    }
+
+    /// The same, of a connection that nobody asks again.
+    pub(crate) fn take_final_report(&mut self) -> Report {
+        *self.report.take().expect(HAS_REPORT)
+    }
+
+    /// How a connection ended that has its outcome.
+    pub(crate) fn final_ending(&self) -> Ending {
+        self.report().expect(HAS_REPORT).ending()
     }
 }
+
+const HAS_REPORT: &str = "a link with an outcome has its report";
 
 /// The buffers from the first on that is not empty.
 pub(crate) fn without_empty_ones<'a, 'b>(buffers: &'a [IoSlice<'b>]) -> &'a [IoSlice<'b>] {

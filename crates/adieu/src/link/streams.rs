@@ -57,12 +57,7 @@ impl<H: Handle> Link<H> {
             return Ok(n);
         }
         let Some(handle) = &self.handle else { return Err(io::ErrorKind::NotConnected.into()) };
-        loop {
-            match handle.attempt(Readiness::Receive, |socket| (&**socket).read(buffer)) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return result,
-            }
-        }
+        receive(handle, buffer)
     }
 
     /// What a receive without bytes means: an end, nothing for now, or a fault.
@@ -144,13 +139,7 @@ impl<H: Handle> Link<H> {
             return;
         }
         let Some(handle) = self.handle.as_ref().filter(|_| self.core.wants().receive) else { return };
-        let peeked = loop {
-            match handle.socket().peek(&mut [MaybeUninit::uninit()]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => break other,
-            }
-        };
-        match peeked {
+        match uninterrupted(|| handle.socket().peek(&mut [MaybeUninit::uninit()])) {
             Ok(0) => {
                 self.receive(&mut [0]);
             }
@@ -186,13 +175,7 @@ impl<H: Handle> Link<H> {
     fn send_plain(&mut self, first: &[u8], call: impl Fn(&SockRef<'_>) -> io::Result<usize>) -> Moved {
         let Some(handle) = &self.handle else { return Moved::Ended };
         let at = self.now();
-        let result = loop {
-            match handle.attempt(Readiness::Send, &call) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => break other,
-            }
-        };
-        match result {
+        match uninterrupted(|| handle.attempt(Readiness::Send, &call)) {
             Ok(n) => {
                 self.observe_at(at, &Event::Sent { bytes: n as u64 });
                 let counts = self.core.counts();
@@ -229,6 +212,21 @@ impl<H: Handle> Link<H> {
         }
         self.act();
         rest
+    }
+}
+
+/// Receives from a socket.
+pub(super) fn receive<H: Handle>(handle: &H, buffer: &mut [u8]) -> io::Result<usize> {
+    uninterrupted(|| handle.attempt(Readiness::Receive, |socket| (&**socket).read(buffer)))
+}
+
+/// Makes a call, again each time that a signal interrupts it (EINTR).
+fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
     }
 }
 

@@ -300,9 +300,6 @@ impl SocketOptions {
     /// A non-blocking stream socket with all that was asked for.
     pub(crate) fn open(&self, domain: Domain, purpose: Purpose) -> Result<Socket, OpenError> {
         let socket = self.socket(domain)?;
-        if self.mptcp || cfg!(not(target_os = "linux")) {
-            socket.set_nonblocking(true)?;
-        }
         self.apply_to_new(&socket)?;
         match purpose {
             Purpose::Connect => {
@@ -395,15 +392,20 @@ impl SocketOptions {
         refused("fastopen", &queue, os::set_fast_open(socket, queue))
     }
 
+    /// A non-blocking stream socket.
     fn socket(&self, domain: Domain) -> Result<Socket, OpenError> {
+        // In one call, where there is one.
+        #[cfg(target_os = "linux")]
         if !self.mptcp {
-            // In one call, where there is one.
-            #[cfg(target_os = "linux")]
             return Ok(Socket::new(domain, Type::STREAM.nonblocking(), None)?);
-            #[cfg(not(target_os = "linux"))]
-            return Ok(Socket::new(domain, Type::STREAM, None)?);
         }
-        Ok(refused("mptcp", &"on", os::multipath_socket(domain))?)
+        let socket = if self.mptcp {
+            refused("mptcp", &"on", os::multipath_socket(domain))?
+        } else {
+            Socket::new(domain, Type::STREAM, None)?
+        };
+        socket.set_nonblocking(true)?;
+        Ok(socket)
     }
 
     /// Sets what can be set on any socket, connected or not.

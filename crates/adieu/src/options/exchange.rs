@@ -98,7 +98,7 @@ impl ExchangeOptions {
     /// The peer's bytes wait in our kernel, and then in the peer's, because the window closes. No such wait counts as the peer's
     /// silence.
     pub fn limit_rate(mut self, bytes_per_second: impl Into<Option<u64>>) -> Self {
-        self.limit_rate = bytes_per_second.into();
+        self.limit_rate = bytes_per_second.into().filter(|rate| *rate > 0);
         self
     }
 
@@ -183,7 +183,7 @@ impl ExchangeOptions {
             receive_limit,
         } = self;
         let shapes = *crlf || *telnet || *send_only || *recv_only;
-        let paces = limit_rate.is_some_and(|rate| rate > 0) || line_delay.is_some();
+        let paces = limit_rate.is_some() || line_delay.is_some();
         !(shapes || paces || tap.is_some() || receive_limit.is_some() || self.held_fin().is_some())
     }
 }

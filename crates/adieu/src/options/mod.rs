@@ -18,6 +18,7 @@ pub use limits::Limits;
 pub(crate) use socket::KeepAlive;
 pub use socket::{IpVersion, SocketOptions};
 use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 use std::{fmt, sync::Arc};
 
@@ -283,9 +284,14 @@ pub(crate) mod sealed {
     }
 }
 
-/// What one connection has, whichever side it is.
+/// What one connection has, whichever side it is. A service has thousands of connections with the same options, so clones share
+/// them, and one that is changed is a copy from then on.
 #[derive(Clone, Default)]
-pub struct Options {
+pub struct Options(Arc<Asked>);
+
+/// What options are asked for.
+#[derive(Clone, Default)]
+pub struct Asked {
     pub(crate) timers: adieu_proto::Config,
     pub(crate) deadline_at: Option<Instant>,
     pub(crate) observer: Option<Observer>,
@@ -300,6 +306,20 @@ pub struct Options {
     pub(crate) preface: Option<Arc<[u8]>>,
 }
 
+impl Deref for Options {
+    type Target = Asked;
+
+    fn deref(&self) -> &Asked {
+        &self.0
+    }
+}
+
+impl DerefMut for Options {
+    fn deref_mut(&mut self) -> &mut Asked {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
 impl Options {
     /// The addresses of the endpoint's host that are tried in the place of its name, with this port.
     pub(crate) fn addresses_with(&self, port: u16) -> Option<Vec<SocketAddr>> {
@@ -312,8 +332,9 @@ impl Options {
 
     /// Of a connection that begins at `start`: its deadline, if [`deadline_at`](Limits::deadline_at) is the earlier.
     pub(crate) fn begin(&mut self, start: Instant) {
-        let left = self.deadline_at.map(|moment| moment.saturating_duration_since(start));
-        self.timers.deadline = [self.timers.deadline, left].into_iter().flatten().min();
+        let Some(moment) = self.deadline_at else { return };
+        let left = moment.saturating_duration_since(start);
+        self.timers.deadline = Some(self.timers.deadline.map_or(left, |deadline| deadline.min(left)));
     }
 
     /// What the core is told.
@@ -329,7 +350,12 @@ impl Options {
             Some(tls) => tls.eof() == crate::tls::Eof::Require,
             None => self.proxy.as_ref().is_some_and(is_secure),
         };
-        adieu_proto::Config { end_mark: config.end_mark || end_mark, ..config }
+        let is_carried = self.tls.is_some() || self.proxy.as_ref().is_some_and(is_secure);
+        adieu_proto::Config {
+            end_mark: config.end_mark || end_mark,
+            end_hold: is_carried.then_some(adieu_proto::Config::END_HOLD),
+            ..config
+        }
     }
 
     /// See [`ConnectOptions::check`].
@@ -408,7 +434,7 @@ impl Options {
 
     /// The options of a connection to this endpoint: `tls://` asks for TLS, with the platform's roots if nothing else is
     /// said. Nothing is read for an endpoint that does not ask for it.
-    pub(crate) fn with_tls_for(self, endpoint: &Endpoint) -> (Self, Result<(), TlsSetupError>) {
+    pub(crate) fn with_tls_for(mut self, endpoint: &Endpoint) -> (Self, Result<(), TlsSetupError>) {
         if self.tls.is_some() || !matches!(endpoint, Endpoint::Tls { .. }) {
             return (self, Ok(()));
         }
@@ -416,7 +442,10 @@ impl Options {
             return (self, Err(TlsSetupError::NotBuilt));
         }
         match tls::ClientConfig::of_platform() {
-            Ok(config) => (Self { tls: Some(config.into()), ..self }, Ok(())),
+            Ok(config) => {
+                self.tls = Some(config.into());
+                (self, Ok(()))
+            }
             Err(why) => (self, Err(TlsSetupError::NoDefault(why))),
         }
     }

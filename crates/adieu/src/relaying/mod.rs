@@ -174,14 +174,14 @@ impl Relay {
         [self.a_to_b.is_direct(), self.b_to_a.is_direct()]
     }
 
-    /// The report, once both are closed.
-    pub(crate) fn report<H: Handle>(&self, a: &Peer<H>, b: &Peer<H>) -> RelayReport {
+    /// The report, once both are closed. To be asked for once.
+    pub(crate) fn report<H: Handle>(&self, a: &mut Peer<H>, b: &mut Peer<H>) -> RelayReport {
         let [before_a, before_b] = self.before;
         let mut report = RelayReport {
-            a: a.link.final_report(),
-            b: b.link.final_report(),
             a_to_b: report::direction(a, b, before_a.received, before_b.accepted),
             b_to_a: report::direction(b, a, before_b.received, before_a.accepted),
+            a: a.link.take_final_report(),
+            b: b.link.take_final_report(),
         };
         let falsified = self.gates.as_ref().map_or([false; 2], |gates| gates.are_falsified());
         for (direction, source, is_falsified) in [

@@ -69,7 +69,8 @@ pub struct Direction {
 #[non_exhaustive]
 pub enum DirectionEnd {
     /// The source ended its stream (FIN; with TLS, close_notify), and after everything before it that end was passed on to the
-    /// sink. It was acknowledged there, as far as that can be told.
+    /// sink. It was acknowledged there, as far as that can be told; or the sink had ended its own stream and closed, and everything
+    /// before that end was acknowledged.
     Whole,
     /// The source's connection was cut first. The sink was given what came before that, and then a reset.
     CutAtSource {
@@ -130,13 +131,14 @@ pub(super) fn direction<H: Handle>(from: &Peer<H>, to: &Peer<H>, received: u64, 
 
 fn end<H: Handle>(from: &Peer<H>, to: &Peer<H>) -> DirectionEnd {
     let (source, sink) = (&from.link.core, &to.link.core);
-    let ended_whole = Source::end(from) == Some(End::Whole);
-    let was_told =
-        sink.milestones().shutdown_send.is_some() && sink.evidence().fin_acknowledged != Some(false);
+    // A stream that has ended by its own mark stays whole, whatever becomes of its connection after that.
+    let ended_whole = Source::end(from) == Some(End::Whole) || source.milestones().stream_end.is_some();
+    let has_end = sink.evidence().fin_acknowledged != Some(false) || sink.evidence().end_refused;
+    let was_told = sink.milestones().shutdown_send.is_some() && has_end;
     if ended_whole && was_told {
         return DirectionEnd::Whole;
     }
-    let ending = |peer: &Peer<H>| peer.link.final_report().ending();
+    let ending = |peer: &Peer<H>| peer.link.final_ending();
     // Whoever was told of the other's cut was not the first. If neither was, both ended by themselves.
     let is_source = sink.evidence().other_side_cut || (!source.evidence().other_side_cut && !ended_whole);
     if is_source {

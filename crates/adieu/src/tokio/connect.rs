@@ -3,6 +3,7 @@
 //! What there is to do is [`Connecting`]'s to say and to do; here is nothing but the wait for it.
 
 use super::connection::Connection;
+use super::nap::Nap;
 use super::raised::Raised;
 use super::stream::Stream;
 use crate::Options;
@@ -11,10 +12,8 @@ use crate::handle::Readiness;
 use crate::link::Link;
 use crate::{ConnectError, ConnectOptions, Endpoint};
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::AsyncWriteExt;
-use tokio::time::{Instant, Sleep};
 
 /// Connects to `endpoint`: resolves its name and tries every address until one connects, as
 /// [`adieu::connect`](crate::connect()) does.
@@ -66,7 +65,7 @@ async fn connect_with(
     first: Option<&[u8]>,
 ) -> Result<Link<Stream>, ConnectError> {
     let connecting = Connecting::new(endpoint, options, first);
-    let mut waiter = Waiter { connecting, timer: None, interrupt: Raised::default() };
+    let mut waiter = Waiter { connecting, timer: Nap::default(), interrupt: Raised::default() };
     poll_fn(|cx| waiter.poll(cx)).await;
     waiter.connecting.finish()
 }
@@ -74,7 +73,7 @@ async fn connect_with(
 /// The machine, and what it is waited for with.
 struct Waiter<'a> {
     connecting: Connecting<'a, Stream>,
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Nap,
     interrupt: Raised,
 }
 
@@ -95,22 +94,22 @@ impl Waiter<'_> {
         if self.poll_sockets(cx) || self.poll_interrupt(cx) {
             return true;
         }
-        self.connecting.lookup().is_some_and(|lookup| lookup.wake(cx.waker())) || self.poll_timer(cx)
+        self.connecting.lookup().is_some_and(|lookup| lookup.wake(cx.waker()))
+            || self.timer.is_over(self.connecting.time_left(), cx)
     }
 
     fn poll_sockets(&mut self, cx: &mut Context<'_>) -> bool {
-        let sockets = self.connecting.sockets().enumerate();
-        let ready = sockets.filter(|(_, (stream, until))| {
+        let mut is_any = false;
+        for place in 0.. {
+            let Some((stream, until)) = self.connecting.sockets().nth(place) else { break };
             let readiness = match until {
                 Until::Connected => Readiness::Send,
-                Until::Ready(readiness) => *readiness,
+                Until::Ready(readiness) => readiness,
             };
-            stream.poll_ready(cx, readiness).is_ready()
-        });
-        let ready: Vec<usize> = ready.map(|(place, _)| place).collect();
-        let is_any = !ready.is_empty();
-        for place in ready {
-            self.connecting.note_ready(place);
+            if stream.poll_ready(cx, readiness).is_ready() {
+                self.connecting.note_ready(place);
+                is_any = true;
+            }
         }
         is_any
     }
@@ -118,21 +117,5 @@ impl Waiter<'_> {
     fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> bool {
         let interrupt = self.connecting.interrupt();
         interrupt.is_some_and(|interrupt| self.interrupt.poll(interrupt, cx))
-    }
-
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(left) = self.connecting.time_left() else {
-            self.timer = None;
-            return false;
-        };
-        // The machine, not the timer, says whether its time has come: tokio's clock ticks in milliseconds.
-        if left.is_zero() {
-            return true;
-        }
-        // A moment beyond the clock's end never comes.
-        let Some(until) = Instant::now().checked_add(left) else { return false };
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
-        timer.as_mut().reset(until);
-        timer.as_mut().poll(cx).is_ready()
     }
 }

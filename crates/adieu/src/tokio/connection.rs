@@ -188,6 +188,38 @@ impl Connection {
         }
     }
 
+    /// Waits until the connection is cut, and receives nothing: its peer has reset it or is gone, one of its limits has passed, or its
+    /// interrupt was raised. A peer that ends its stream (FIN) has not cut it, whether it goes on receiving or not: nobody can tell
+    /// before something is sent to it.
+    ///
+    /// It is for whoever does something else for the peer first, such as connecting to a server: a peer that is gone need not be
+    /// served. Reading afterwards gives what came before the cut, and then the cut.
+    ///
+    /// # Platforms
+    ///
+    /// A Unix socket has no reset: there the peer has cut the connection when it has closed its socket.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use adieu::tokio::{Connection, connect};
+    /// # use adieu::{ConnectOptions, Endpoint};
+    /// # async fn f(mut client: Connection, server: Endpoint) {
+    /// let options = ConnectOptions::new();
+    /// tokio::select! {
+    ///     server = connect(&server, &options) => { /* go on with both */ }
+    ///     () = client.wait_for_cut() => { /* nobody wants the server any more */ }
+    /// }
+    /// # }
+    /// ```
+    pub async fn wait_for_cut(&mut self) {
+        self.inner.wait_for_cut().await;
+    }
+
     /// Shuts down the sending side: queues our FIN. Without TLS it does not wait; with it, close_notify comes before the
     /// FIN, and this waits until our kernel has taken it.
     ///

@@ -4,18 +4,17 @@
 //! wakers.
 
 use super::connection::Connection;
+use super::hang_up::is_hung_up;
 use super::inner::Inner;
 use super::waiters::Half;
 use crate::Report;
 use crate::flow::polled::{Reading, Writing, Written};
 use crate::flow::{self, Flow, Loop, Pair, Turn, Waits};
-use crate::handle::{Handle, Readiness};
-use crate::os::{self, Watch};
+use crate::handle::Readiness;
 use adieu_proto::Waiting;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::coop::poll_proceed;
 
@@ -198,27 +197,5 @@ fn is_ready(inner: &Inner, cx: &mut Context<'_>, waiting: Waiting) -> bool {
 /// Arranges to be woken by it. True: it is there, and the core has been told to look.
 fn hangs_up(inner: &mut Inner, cx: &mut Context<'_>, waiting: Waiting, known: &mut bool) -> bool {
     let wants = inner.peer.link.core.wants();
-    !(wants.receive || waiting.send || !wants.input) && is_hung_up(inner, cx, known)
-}
-
-/// Arranges to be woken by a reset while the socket is neither to give nor to take anything. True: it may be there, and the
-/// core has been told to look if it is.
-pub(super) fn is_hung_up(inner: &mut Inner, cx: &mut Context<'_>, known: &mut bool) -> bool {
-    // tokio would report one that was looked into for ever.
-    if *known {
-        return false;
-    }
-    let Some(stream) = &inner.peer.link.handle else { return false };
-    // Room to send is no news here. Clearing it harms nobody: a send is tried whatever is known.
-    let _ = stream.attempt(Readiness::Send, |_| Err::<(), _>(std::io::ErrorKind::WouldBlock.into()));
-    if stream.poll_ready(cx, Readiness::Send).is_pending() {
-        return false;
-    }
-    let mut watches = [Watch::new(stream.pollable(), false, false)];
-    *known = os::wait(&mut watches, Some(Duration::ZERO)).is_err() || watches[0].ready.alert;
-    if *known {
-        inner.peer.link.core.request_sample();
-    }
-    // If it was only room that has just come, the next turn clears that.
-    true
+    !(wants.receive || waiting.send || !wants.input) && is_hung_up(&mut inner.peer.link, cx, known)
 }

@@ -4,6 +4,7 @@
 //! which of them may be made when, is in `connection`. The composed exchanges and the relay drive the same link, each by one task.
 
 use super::finish::Task;
+use super::hang_up::is_hung_up;
 use super::stream::Stream;
 use super::waiters::{Half, Waiters};
 use super::wakes::Wakes;
@@ -30,7 +31,8 @@ pub(super) struct Inner {
     pub(super) wakes: Wakes,
     /// What the two directions wait for; the core is told the sum.
     pub(super) waiting: Waiting,
-    waiters: Arc<Waiters>,
+    /// From the first wait of a half on.
+    waiters: Option<Arc<Waiters>>,
     /// How it is finished if it is dropped, and where.
     when_dropped: Option<Box<(Finish, Handle)>>,
 }
@@ -65,8 +67,18 @@ impl Inner {
             peer: Peer::new(link),
             wakes: Wakes::default(),
             waiting: Waiting::default(),
-            waiters: Arc::default(),
+            waiters: None,
             when_dropped: None,
+        }
+    }
+
+    fn waiters(&mut self) -> &Arc<Waiters> {
+        self.waiters.get_or_insert_default()
+    }
+
+    fn wake_waiters(&self) {
+        if let Some(waiters) = &self.waiters {
+            waiters.wake_by_ref();
         }
     }
 
@@ -89,11 +101,11 @@ impl Inner {
     /// Waits for readiness or time, on behalf of this half. Ready: try again.
     pub(super) fn poll_wait(&mut self, cx: &mut Context<'_>, half: Half, readiness: Readiness) -> Poll<()> {
         // Before the socket is asked: it may be ready, and wake who is noted, at any moment from then on.
-        self.waiters.note(half, cx.waker());
+        self.waiters().note(half, cx.waker());
         // The socket knows one waker for each direction. With TLS both halves may wait for the same one, in a handshake or
         // with sealed bytes to send; who comes last must not take the other's place.
         let is_shared = self.peer.link.is_handshaking() || self.peer.link.has_unsent();
-        let both = is_shared.then(|| Waker::from(Arc::clone(&self.waiters)));
+        let both = is_shared.then(|| Waker::from(Arc::clone(self.waiters())));
         let waker = both.as_ref().unwrap_or(cx.waker());
         if let Some(stream) = &self.peer.link.handle
             && stream.poll_ready(&mut Context::from_waker(waker), readiness).is_ready()
@@ -109,7 +121,7 @@ impl Inner {
 
     /// The timer, on behalf of every task that waits.
     fn poll_time_for_all(&mut self) -> bool {
-        let waker = Waker::from(Arc::clone(&self.waiters));
+        let waker = Waker::from(Arc::clone(self.waiters()));
         let came = self.poll_time(&mut Context::from_waker(&waker), self.waiting);
         if came {
             // The other half's task may sleep until this very moment.
@@ -124,7 +136,7 @@ impl Inner {
         if self.waiting == Waiting::default() {
             self.peer.link.wait_for(self.waiting);
         } else if self.peer.link.core.is_decided() || self.peer.link.core.evidence().fault.is_some() {
-            self.waiters.wake_by_ref();
+            self.wake_waiters();
         } else {
             self.poll_time_for_all();
         }
@@ -136,7 +148,7 @@ impl Inner {
             match self.peer.link.handshake() {
                 HandshakeTurn::Done => self.waiting = Waiting::default(),
                 HandshakeTurn::Failed => {
-                    self.waiters.wake_by_ref();
+                    self.wake_waiters();
                     return Poll::Ready(false);
                 }
                 HandshakeTurn::Wait(readiness) => ready!(self.poll_wait(cx, half, readiness)),
@@ -273,6 +285,7 @@ impl Inner {
     /// Shuts down the sending side. False: it could not be, and the link has its fault.
     pub(super) fn poll_shutdown_send(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         ready!(self.poll_connected(cx, Half::Writing));
+        self.peer.link.core.release_end();
         self.peer.link.core.handle_input_eof();
         self.peer.link.act();
         ready!(self.poll_sent(cx, Half::Writing));
@@ -302,6 +315,30 @@ impl Inner {
         if self.peer.link.outcome().is_none() {
             self.peer.link.give_up();
         }
+    }
+
+    /// Waits until the core knows of a fault, or has decided how the connection ends, and receives nothing.
+    pub(super) async fn wait_for_cut(&mut self) {
+        let mut hang_up_known = false;
+        poll_fn(|cx| {
+            loop {
+                self.peer.link.check_stop();
+                self.peer.link.act();
+                let core = &self.peer.link.core;
+                if core.is_decided() || core.evidence().fault.is_some() {
+                    return Poll::Ready(());
+                }
+                let has_news = is_hung_up(&mut self.peer.link, cx, &mut hang_up_known)
+                    | self.poll_interrupt(cx)
+                    | self.poll_time(cx, Waiting::default());
+                // tokio was made to forget that there is room, and the socket will not tell it again.
+                self.peer.may_send();
+                if !has_news {
+                    return Poll::Pending;
+                }
+            }
+        })
+        .await;
     }
 
     fn poll_acknowledged(&mut self, cx: &mut Context<'_>) -> Poll<()> {

@@ -4,14 +4,15 @@
 //! a name and for a client.
 
 use super::connection::Connection;
+use super::look_up::find;
 use super::raised::{Raised, raised};
 use super::stream::Stream;
-use crate::connecting::Lookup;
 use crate::listening::{Listening, host_of_listener};
 use crate::os::{Acceptor, AsyncInterrupt};
 use crate::{Address, Endpoint, Interrupt, ListenCause, ListenError, ListenOptions, OwnedSocket};
-use std::future::poll_fn;
-use std::net::{IpAddr, SocketAddr};
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
@@ -249,18 +250,13 @@ async fn look_up(
     port: u16,
     interrupt: Option<&Interrupt>,
 ) -> Result<Vec<SocketAddr>, ListenCause> {
-    if let Ok(ip) = host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(ip, port)]);
-    }
-    let lookup = Lookup::start(host, port).map_err(ListenCause::Resolve)?;
+    let mut found = pin!(find(host, port));
     let mut raised = Raised::default();
     poll_fn(|cx| {
         if interrupt.is_some_and(|interrupt| raised.poll(interrupt, cx)) {
             return Poll::Ready(Err(ListenCause::Interrupted));
         }
-        // Before it is asked, so that no answer comes between the two.
-        lookup.wake(cx.waker());
-        lookup.poll().map_err(ListenCause::Resolve)
+        found.as_mut().poll(cx).map_err(ListenCause::Resolve)
     })
     .await
 }

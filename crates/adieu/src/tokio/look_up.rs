@@ -38,15 +38,19 @@ use std::net::{IpAddr, SocketAddr};
 /// # Ok(()) }
 /// ```
 pub async fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, ResolveError> {
+    find(host, port).await.map(|found| interleave(&found))
+}
+
+/// The addresses of a host, in the order that `getaddrinfo` gave.
+pub(super) async fn find(host: &str, port: u16) -> Result<Vec<SocketAddr>, ResolveError> {
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, port)]);
     }
     let lookup = Lookup::start(host, port)?;
-    let found = poll_fn(|cx| {
+    poll_fn(|cx| {
         // Before it is asked, so that no answer comes between the two.
         lookup.wake(cx.waker());
         lookup.poll()
     })
-    .await?;
-    Ok(interleave(&found))
+    .await
 }

@@ -3,20 +3,19 @@
 //! What is passed on, and when, is [`relaying`](crate::relaying)'s part; here are only the wakers.
 
 use super::connection::Connection;
-use super::exchange::is_hung_up;
+use super::hang_up::is_hung_up;
 use super::inner::Inner;
+use super::nap::Nap;
 use crate::handle::{Handle, Readiness};
 use crate::os::{self, Watch};
 use crate::relaying::Relay;
-use crate::{RelayOptions, RelayReport};
+use crate::{Interrupt, RelayOptions, RelayReport};
 use adieu_proto::Waiting;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::task::coop::poll_proceed;
-use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Passes on what each of two connections sends to the other, and how it ended, until both have ended. The async
 /// [`adieu::relay`](crate::relay()), which says what becomes of an end and of a cut.
@@ -56,8 +55,15 @@ pub async fn relay(a: Connection, b: Connection, options: &RelayOptions) -> Rela
     let [mut a, mut b] = [Side::new(a.inner), Side::new(b.inner)];
     let mut relay = Relay::begin(&mut a.inner.peer, &mut b.inner.peer, options);
     let mut nap = Nap::default();
-    poll_fn(|cx| poll(&mut relay, &mut a, &mut b, &mut nap, cx)).await;
-    relay.report(&a.inner.peer, &b.inner.peer)
+    poll_fn(|cx| {
+        let polled = poll(&mut relay, &mut a, &mut b, &mut nap, cx);
+        // Until it is polled again, time passes.
+        a.inner.peer.link.release_time();
+        b.inner.peer.link.release_time();
+        polled
+    })
+    .await;
+    relay.report(&mut a.inner.peer, &mut b.inner.peer)
 }
 
 /// One of the two connections.
@@ -71,6 +77,10 @@ fn poll(relay: &mut Relay, a: &mut Side, b: &mut Side, nap: &mut Nap, cx: &mut C
     loop {
         // A relay that always finds something would else never let another task run.
         let turn = ready!(poll_proceed(cx));
+        // A turn is over in no time, and asks for it dozens of times.
+        let now = std::time::Instant::now();
+        a.inner.peer.link.set_time(now);
+        b.inner.peer.link.set_time(now);
         a.note_readiness(cx);
         b.note_readiness(cx);
         let moved = relay.turn(&mut a.inner.peer, &mut b.inner.peer);
@@ -79,8 +89,9 @@ fn poll(relay: &mut Relay, a: &mut Side, b: &mut Side, nap: &mut Nap, cx: &mut C
         }
         if !moved {
             let [of_a, of_b] = relay.waiting(&mut a.inner.peer, &mut b.inner.peer);
-            // Both are to wake us.
-            if !(a.has_news(cx, of_a) | b.has_news(cx, of_b) | nap.is_over(relay.nap(), cx)) {
+            // All are to wake us.
+            let has_news = a.has_news(cx, of_a) | b.has_news(cx, of_b);
+            if !(has_news | time_has_come(a, b, cx, [of_a, of_b]) | nap.is_over(relay.nap(), cx)) {
                 relay.rest();
                 return Poll::Pending;
             }
@@ -89,23 +100,33 @@ fn poll(relay: &mut Relay, a: &mut Side, b: &mut Side, nap: &mut Nap, cx: &mut C
     }
 }
 
-/// The timer of a relay that holds something back. Most never have one.
-#[derive(Default)]
-struct Nap(Option<Pin<Box<Sleep>>>);
-
-impl Nap {
-    fn is_over(&mut self, left: Option<Duration>, cx: &mut Context<'_>) -> bool {
-        let Some(left) = left else { return false };
-        // tokio's clock ticks in milliseconds: the gate, not the timer, says whether its time has come.
-        if left.is_zero() {
-            return true;
-        }
-        // A moment beyond the clock's end never comes.
-        let Some(until) = Instant::now().checked_add(left) else { return false };
-        let timer = self.0.get_or_insert_with(|| Box::pin(sleep_until(until)));
-        timer.as_mut().reset(until);
-        timer.as_mut().poll(cx).is_ready()
+/// Arranges to be woken when the time of either comes, or its interrupt is raised. True: try again.
+fn time_has_come(a: &mut Side, b: &mut Side, cx: &mut Context<'_>, [of_a, of_b]: [Waiting; 2]) -> bool {
+    // A service has one interrupt for all its connections, and then one of the two waits for it.
+    let is_shared = match (a.interrupt(), b.interrupt()) {
+        (Some(of_a), Some(of_b)) => of_a.is(of_b),
+        _ => false,
+    };
+    let raised_for_a = a.is_open() && a.inner.poll_interrupt(cx);
+    let raised_for_b = b.is_open()
+        && if is_shared {
+            a.inner.wakes.poll_interrupt(&b.inner.peer.link, cx)
+        } else {
+            b.inner.poll_interrupt(cx)
+        };
+    if raised_for_a | raised_for_b {
+        // What has come before it is passed on first.
+        return true;
     }
+    let is_over_for_a = a.is_open() && a.inner.poll_time(cx, of_a);
+    let is_over_for_b = b.is_open()
+        && if is_shared {
+            let Inner { peer, wakes, .. } = &mut *b.inner;
+            wakes.poll_time_beside(&mut a.inner.wakes, &mut peer.link, cx, of_b)
+        } else {
+            b.inner.poll_time(cx, of_b)
+        };
+    is_over_for_a | is_over_for_b
 }
 
 impl Side {
@@ -117,12 +138,17 @@ impl Side {
         self.inner.peer.link.outcome().is_none()
     }
 
+    fn interrupt(&self) -> Option<&Interrupt> {
+        self.inner.peer.link.interrupt()
+    }
+
     /// Notes what tokio knows the socket to be ready for.
     fn note_readiness(&mut self, cx: &mut Context<'_>) {
         let peer = &mut self.inner.peer;
         let Some(stream) = &peer.link.handle else { return };
-        let is_ready = |readiness| stream.poll_ready(cx, readiness).is_ready();
-        let [receive, send] = [Readiness::Receive, Readiness::Send].map(is_ready);
+        let mut has_become_ready =
+            |readiness| !peer.is_known_ready(readiness) && stream.poll_ready(cx, readiness).is_ready();
+        let [receive, send] = [Readiness::Receive, Readiness::Send].map(&mut has_become_ready);
         if receive {
             peer.may_receive();
         }
@@ -140,10 +166,8 @@ impl Side {
         self.is_ready(cx, waiting)
             || (!moves
                 && !waiting.acknowledgement
-                && is_hung_up(&mut self.inner, cx, &mut self.hang_up_known))
+                && is_hung_up(&mut self.inner.peer.link, cx, &mut self.hang_up_known))
             || (waiting.acknowledgement && self.is_acknowledged(cx))
-            || self.inner.poll_interrupt(cx)
-            || self.inner.poll_time(cx, waiting)
     }
 
     /// Arranges to be woken by the socket. True: there is something already.

@@ -5,13 +5,14 @@ use adieu::{
     AdoptError, ConnectOptions, Endpoint, ListenOptions, Listener, OptionError, Report, Role, SideOptions,
     SocketOptions, Transport,
 };
+use adieu_testkit::places;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::rc::Rc;
 
 /// Both ends of a connection over loopback.
 fn pair() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = places::listener();
     let begun = TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
     (begun, listener.accept().expect("it has connected").0)
 }

@@ -6,9 +6,10 @@ use adieu::{
     Listener, Report, ShutdownError, SideOptions, Transport,
 };
 use adieu_testkit::peer::{Bind, PeerHandle, PeerLog, Script};
+use adieu_testkit::places;
 use std::future::Future;
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 #[cfg(unix)]
 use std::os::fd::BorrowedFd as Borrowed;
 #[cfg(windows)]
@@ -126,7 +127,7 @@ impl Arm {
 
     /// Connects to a socket of the standard library.
     pub(crate) fn to_std(self, options: &ConnectOptions) -> (Open, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let listener = places::listener();
         let endpoint = Endpoint::from(listener.local_addr().expect("bound"));
         let open = self.connect(&endpoint, options).expect("it listens");
         let (stream, _) = listener.accept().expect("it has connected");

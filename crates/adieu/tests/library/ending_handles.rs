@@ -5,6 +5,7 @@ use adieu::exchange::{Input, Output};
 use adieu::tls::Server;
 use adieu::{ConnectOptions, EndingHandle, Endpoint, Limits, ListenOptions, Report};
 use adieu_testkit::peer::Step::{Hold, ReceiveToEof, Send};
+use adieu_testkit::places;
 use std::future::Future;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -191,7 +192,7 @@ fn a_handshake_that_fails_tells_the_handle() {
 fn many_tasks_await_clones_of_a_handle() {
     bounded("the tasks", || {
         runtime().block_on(async {
-            let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+            let listener = places::listener();
             let endpoint = Endpoint::from(listener.local_addr().expect("bound"));
             let connection = adieu::tokio::connect(&endpoint, &ConnectOptions::new()).await;
             let connection = connection.expect("it listens");

@@ -1,12 +1,14 @@
 //! Sockets that the program already has, and that are finished: by one call that blocks, on an event loop, and on tokio.
 
+mod refused;
+
 use crate::arms::{after_a_reset, bounded, runtime};
 use adieu::{
     AdoptError, AtBound, Ending, Finish, Finisher, FinisherWaits, LocalEnd, Missing, Progress, Report, Side,
     Timer, Transport,
 };
 use adieu_testkit::scenario::is_wine;
-use socket2::{Domain, Socket, Type};
+use socket2::Socket;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -418,57 +420,6 @@ fn a_unix_socket_is_finished_too() {
         assert_eq!((report.bytes_received, report.transport), (4, Some(Transport::Unix)));
         assert!(report.is_graceful(), "{report}");
     });
-}
-
-#[test]
-fn what_cannot_be_finished_is_told_and_closed() {
-    let never = Socket::new(Domain::IPV4, Type::STREAM, None).expect("descriptors are left");
-    let report = adieu::finish(never, &Finish::new());
-    assert_eq!(report.ending(), Ending::NoConnection);
-    assert_eq!(report.to_string(), "the socket cannot be finished: it is not connected");
-
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
-    let address = listener.local_addr().expect("bound");
-    let report = adieu::finish(Socket::from(listener), &Finish::new());
-    assert_eq!(report.ending(), Ending::NoConnection);
-    TcpStream::connect(address).expect_err("it is closed");
-
-    let datagrams = Socket::new(Domain::IPV4, Type::DGRAM, None).expect("descriptors are left");
-    let report = adieu::finish(datagrams, &Finish::new());
-    assert_eq!(report.ending(), Ending::LocalFailure { end: LocalEnd::Socket });
-    assert_eq!(
-        report.to_string(),
-        "the socket cannot be finished: it is not a stream socket of TCP or a Unix socket"
-    );
-}
-
-#[cfg(unix)]
-#[test]
-fn a_pipe_is_told_as_no_socket_and_closed() {
-    let (mut reader, writer) = io::pipe().expect("descriptors are left");
-    let report = adieu::finish(writer, &Finish::new());
-    assert_eq!(report.to_string(), "the socket cannot be finished: it is not a socket");
-    assert_eq!(reader.read(&mut [0; 1]).expect("the writer is closed"), 0);
-    let error = Finisher::begin(&reader, &Finish::new()).expect_err("it is no socket");
-    assert_eq!(error, AdoptError::NotASocket);
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_connect_that_failed_or_has_not_ended_is_not_connected() {
-    let refused = Socket::new(Domain::IPV4, Type::STREAM, None).expect("descriptors are left");
-    refused.set_nonblocking(true).expect("a socket");
-    let _ = refused.connect(&std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into());
-    assert_eq!(adieu::finish(refused, &Finish::new()).ending(), Ending::NoConnection);
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn an_eof_that_is_the_programs_own_is_not_the_peers() {
-    let (ours, _theirs) = pair();
-    ours.shutdown(Shutdown::Read).expect("connected");
-    let error = Finisher::begin(ours, &Finish::new()).expect_err("nothing can be seen");
-    assert_eq!(error, AdoptError::ReceivingShut);
 }
 
 /// A sink that blocks takes time of which the loop knows only afterwards.

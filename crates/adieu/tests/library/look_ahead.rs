@@ -8,9 +8,10 @@ use adieu::{
     LookAhead, LookAheadError, OptionError, Proxy, RelayOptions, Signal, Timer,
 };
 use adieu_testkit::pattern::Pattern;
+use adieu_testkit::places;
 use socket2::SockRef;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -183,10 +184,60 @@ fn a_reset_a_deadline_and_an_interrupt_end_the_look_and_the_connection() {
 }
 
 #[test]
+fn on_tokio_a_cut_is_noticed_by_who_receives_nothing_and_an_end_is_none() {
+    bounded("notices a cut", || {
+        runtime().block_on(async {
+            let listen = async |options: &ListenOptions| {
+                let endpoint = Endpoint::tcp("127.0.0.1", 0);
+                let listener = adieu::tokio::Listener::bind(&endpoint, options).await.expect("a port");
+                let client = TcpStream::connect(listener.local_endpoint().to_string()).expect("it listens");
+                (client, listener.accept().await.expect("it connects"))
+            };
+            let soon = Duration::from_millis(50);
+            let (mut client, mut server) = listen(&ListenOptions::new()).await;
+            client.write_all(b"word").expect("it is taken");
+            client.shutdown(Shutdown::Write).expect("it is connected");
+            let waited = tokio::time::timeout(soon, server.wait_for_cut()).await;
+            assert!(waited.is_err(), "an end is no cut");
+            SockRef::from(&client).set_linger(Some(Duration::ZERO)).expect("an option");
+            drop(client);
+            server.wait_for_cut().await;
+            // Known already.
+            server.wait_for_cut().await;
+            assert_eq!(server.abort().ending(), Ending::Reset { by: adieu::Side::Peer });
+
+            // Waiting harms neither direction.
+            let (mut client, mut server) = listen(&ListenOptions::new()).await;
+            assert!(tokio::time::timeout(soon, server.wait_for_cut()).await.is_err());
+            let sent = vec![7; 4_000_000];
+            let reading = thread::spawn(move || {
+                let mut all = Vec::new();
+                client.read_to_end(&mut all).map(|_| all.len())
+            });
+            server.write_all(&sent).await.expect("it is taken");
+            let report = server.shutdown_send().await.expect("it is open").drain().await;
+            assert!(report.is_graceful(), "{report}");
+            assert_eq!(reading.join().expect("no panic").expect("an end"), sent.len());
+
+            let limits = Limits::new().deadline(soon);
+            let (_client, mut server) = listen(&ListenOptions::new().limits(limits)).await;
+            server.wait_for_cut().await;
+            assert_eq!(server.abort().ending(), Ending::TimedOut { timer: Timer::Deadline });
+
+            let interrupt = Interrupt::new().expect("a descriptor");
+            let (_client, mut server) = listen(&ListenOptions::new().interrupt(&interrupt)).await;
+            interrupt.raise(Signal::Terminate);
+            server.wait_for_cut().await;
+            assert!(matches!(server.abort().ending(), Ending::Interrupted { .. }));
+        });
+    });
+}
+
+#[test]
 fn on_tokio_a_relay_passes_on_what_was_only_looked_at() {
     bounded("relay", || {
         let bytes = long(&Pattern::of_program());
-        let upstream = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let upstream = places::listener();
         let to = Endpoint::from(upstream.local_addr().expect("an address"));
         let receiving = thread::spawn(move || {
             let (mut server, _) = upstream.accept().expect("a client");

@@ -5,8 +5,9 @@ use adieu::{ConnectOptions, Endpoint, Limits, ListenOptions};
 use adieu_testkit::pattern::{Pattern, Verifier};
 use adieu_testkit::peer::Step::{AwaitAcknowledged, Close, Hold, Receive, ReceiveToEof, Send, ShutdownSend};
 use adieu_testkit::peer::{Bind, PeerHandle, ReceivedEnd};
+use adieu_testkit::places;
 use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 
 #[test]
 fn the_procedure_of_the_page_ends_graceful() {
@@ -260,7 +261,7 @@ fn an_output_that_is_a_socket_is_half_closed_after_the_peers_eof() {
 
 #[test]
 fn a_port_in_use_is_an_error_that_names_it() {
-    let taken = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let taken = places::listener();
     let endpoint = Endpoint::from(taken.local_addr().expect("bound"));
     let error = adieu::Listener::bind(&endpoint, &ListenOptions::new()).expect_err("it is taken");
     assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
@@ -275,7 +276,7 @@ fn program_bytes<const N: usize>() -> [u8; N] {
 
 #[test]
 fn a_read_with_a_limit_takes_what_is_there_and_waits_no_longer() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = places::listener();
     let address = listener.local_addr().expect("it has an address");
     let mut connection = adieu::connect(&address.into(), &ConnectOptions::new()).expect("it listens");
     let (mut peer, _) = listener.accept().expect("it is there");

@@ -5,8 +5,9 @@ use crate::over::over_each;
 use adieu::exchange::{Input, Output};
 use adieu::{ConnectOptions, Connection, Ending, Endpoint, Limits, LocalEnd, Report};
 use adieu_testkit::pattern::Pattern;
+use adieu_testkit::places;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -17,7 +18,7 @@ fn connected<T: Send + 'static>(
     options: &ConnectOptions,
     act: impl FnOnce(TcpStream) -> T + Send + 'static,
 ) -> (Connection, JoinHandle<T>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = places::listener();
     let endpoint = Endpoint::from(listener.local_addr().expect("bound"));
     let peer = thread::spawn(move || {
         let (stream, _) = listener.accept().expect("it connects");

@@ -3,8 +3,9 @@
 use crate::arms::{Arm, BOUND, on_both, runtime};
 use adieu::exchange::{Input, Output};
 use adieu::{ConnectOptions, Endpoint, Interrupt, Limits, ListenOptions, Listener, Report, Signal};
+use adieu_testkit::places;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -56,7 +57,7 @@ impl AsyncWrite for FailingAtItsEnd {
 fn peer<T: Send + 'static>(
     act: impl FnOnce(TcpStream) -> T + Send + 'static,
 ) -> (Endpoint, std::thread::JoinHandle<T>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = places::listener();
     let endpoint = Endpoint::from(listener.local_addr().expect("bound"));
     let thread = std::thread::spawn(move || {
         let (stream, _) = listener.accept().expect("it connects");

@@ -2,9 +2,10 @@
 
 use crate::arms::{Arm, BOUND, on_both};
 use adieu::{ConnectCause, ConnectOptions, Endpoint, Limits, Proxy, ProxyError};
+use adieu_testkit::places;
 use socket2::SockRef;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{TcpStream, ToSocketAddrs};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -30,7 +31,7 @@ use Step::{Dribble, Echo, End, Hold, Reset, Send, Take, TakeHead};
 
 /// A proxy for as many clients as there are scripts, and what it received of each before its stream.
 fn proxy(scripts: &'static [&'static [Step]]) -> (u16, JoinHandle<Vec<Vec<u8>>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = places::listener();
     let port = listener.local_addr().expect("bound").port();
     let serve = move || {
         scripts.iter().map(|script| perform(&listener.accept().expect("a client").0, script)).collect()
@@ -367,10 +368,8 @@ fn an_interrupt_ends_the_wait_for_a_proxy() {
 #[test]
 fn a_proxy_that_cannot_be_reached_is_told_from_the_peer() {
     on_both(|arm| {
-        let port = {
-            let gone = TcpListener::bind("127.0.0.1:0").expect("loopback");
-            gone.local_addr().expect("bound").port()
-        };
+        let (gone, _held) = places::refusing("127.0.0.1:0".parse().expect("an address")).expect("loopback");
+        let port = gone.port();
         let (said, exit) =
             refusal(arm, &target(), &through(&format!("socks5h://me:hunter2@127.0.0.1:{port}")));
         let expected = format!("the proxy socks5h://127.0.0.1:{port} cannot be reached: Connection refused");

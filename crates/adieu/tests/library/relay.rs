@@ -16,9 +16,10 @@ use adieu::{
     RelayOptions, RelayReport,
 };
 use adieu_testkit::pattern::Pattern;
+use adieu_testkit::places;
 use socket2::SockRef;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -97,7 +98,7 @@ impl Setup {
         self,
         set: fn(&SockRef<'_>, &SockRef<'_>),
     ) -> (TcpStream, TcpStream, JoinHandle<RelayReport>) {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let listener = places::listener();
         let client =
             socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
         set(&SockRef::from(&client), &SockRef::from(&listener));
@@ -252,7 +253,7 @@ fn what_passed_before_the_relay_is_no_part_of_its_directions() {
         let listener =
             Listener::bind(&"127.0.0.1:0".parse().expect("an endpoint"), &options).expect("loopback");
         let mut client = TcpStream::connect(listener.local_endpoint().to_string()).expect("it listens");
-        let upstream = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let upstream = places::listener();
         let server = upstream.local_addr().expect("bound").into();
         let mut joined: Connection = listener.accept().expect("a client");
         let mut onward = adieu::connect(&server, &ConnectOptions::new()).expect("it listens");

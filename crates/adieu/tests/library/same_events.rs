@@ -4,7 +4,7 @@ use crate::arms::{Arm, Open, bounded};
 use adieu::{ConnectOptions, Endpoint, Event, Interrupt, Limits, Proxy, Signal};
 use adieu_testkit::{places, skip};
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -108,7 +108,7 @@ fn a_unix_socket_that_listens_and_one_that_is_not_there() {
 #[test]
 fn a_proxy_that_refuses() {
     bounded("connecting", || {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let listener = places::listener();
         let proxy: Proxy =
             format!("http://{}", listener.local_addr().expect("bound")).parse().expect("a proxy");
         let serving = thread::spawn(move || {

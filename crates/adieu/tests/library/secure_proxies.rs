@@ -3,11 +3,12 @@
 use crate::arms::{Arm, BOUND, on_both};
 use adieu::tls::Client;
 use adieu::{ConnectCause, ConnectOptions, Endpoint, Proxy, ProxyError};
+use adieu_testkit::places;
 use adieu_testkit::tls::authority::Authority;
 use adieu_testkit::tls::peer::{Peer, Script, Setup, Step};
 use rustls::{ServerConfig, ServerConnection};
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 
@@ -26,7 +27,7 @@ type Stream = rustls::StreamOwned<ServerConnection, TcpStream>;
 
 /// A proxy for one client, over TLS: what it was asked for, once it has done what it does then.
 fn proxy(then: impl FnOnce(Stream) + Send + 'static) -> (u16, JoinHandle<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = places::listener();
     let port = listener.local_addr().expect("bound").port();
     let serving = thread::spawn(move || {
         let (client, _) = listener.accept().expect("a client");
@@ -305,7 +306,7 @@ fn a_proxy_that_cannot_be_trusted_or_refuses_is_told_as_that() {
         assert_eq!(exit, 3);
 
         // It speaks no TLS.
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let listener = places::listener();
         let port = listener.local_addr().expect("bound").port();
         let serving = thread::spawn(move || {
             let (mut client, _) = listener.accept().expect("a client");

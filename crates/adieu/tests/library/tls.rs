@@ -1,5 +1,7 @@
 //! TLS on both drivers and on both sides: the closing matrix, the procedure, and handshakes that fail.
 
+#[cfg(target_os = "linux")]
+mod closed_peers;
 mod finish;
 mod handed_over;
 mod handshakes;

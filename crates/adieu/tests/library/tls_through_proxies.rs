@@ -3,11 +3,12 @@
 use crate::arms::{Arm, BOUND, on_both};
 use adieu::tls::{Client, Failure};
 use adieu::{ConnectCause, ConnectOptions, Endpoint, Proxy, Report};
+use adieu_testkit::places;
 use adieu_testkit::tls::authority::{Authority, Identity};
 use adieu_testkit::tls::peer::{Log, Peer, Script, Setup, Step};
 use socket2::SockRef;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
@@ -38,7 +39,7 @@ const KINDS: [(&str, Codec); 3] = [
 
 /// A proxy for one client that leads to this address, whatever it is asked for, and passes on every end as it was.
 fn proxy(codec: Codec, to: SocketAddr) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = places::listener();
     let port = listener.local_addr().expect("bound").port();
     thread::spawn(move || {
         let (mut client, _) = listener.accept().expect("a client");

@@ -10,9 +10,9 @@ use adieu::{
 use adieu_testkit::pattern::{Pattern, Verifier};
 use adieu_testkit::peer::Step::{Close, Duplex, Hold, Receive, ReceiveToEof, Reset, Send, ShutdownSend};
 use adieu_testkit::peer::{Bind, PeerHandle, ReceivedEnd, Script};
+use adieu_testkit::places;
 use std::future::Future;
 use std::io::{self, Read};
-use std::net::TcpListener;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
@@ -231,7 +231,7 @@ impl AsyncWrite for ByteByByte {
 
 /// A peer that sends without end.
 fn endless() -> (Endpoint, JoinHandle<io::Result<u64>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = places::listener();
     let endpoint = Endpoint::from(listener.local_addr().expect("bound"));
     let sending = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("we connect");
@@ -411,7 +411,7 @@ fn no_wake_up_is_lost_between_threads() {
 #[test]
 fn a_connect_that_is_dropped_when_the_peer_has_accepted_is_seen_as_a_reset() {
     run(|| async {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let listener = places::listener();
         let endpoint = Endpoint::from(listener.local_addr().expect("bound"));
         let options = ConnectOptions::new();
         let mut connecting = Box::pin(connect(&endpoint, &options));

@@ -3,8 +3,8 @@
 use crate::arms::{Arm, on_both};
 use adieu::{ConnectCause, ConnectOptions, Endpoint, Event, ListenOptions, Listener};
 use adieu_testkit::peer::Step::{Close, ReceiveToEof, Send};
+use adieu_testkit::places;
 use adieu_testkit::scenario::is_wine;
-use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 #[test]
@@ -58,7 +58,7 @@ fn a_port_that_is_listened_on_cannot_be_taken_by_another_program() {
 #[test]
 fn a_refusal_has_winsocks_number_and_name() {
     on_both(|arm| {
-        let free = TcpListener::bind("127.0.0.1:0").expect("loopback").local_addr().expect("bound");
+        let (free, _held) = places::refusing("127.0.0.1:0".parse().expect("an address")).expect("loopback");
         let error = arm.connect(&Endpoint::from(free), &ConnectOptions::new()).err().expect("nobody listens");
         let report = error.report();
         assert_eq!(

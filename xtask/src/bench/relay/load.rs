@@ -5,9 +5,11 @@ use anyhow::{Context, Result, ensure};
 use rustix::net::{RecvFlags, recv};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// How many clients connect at the same time.
@@ -21,49 +23,61 @@ const BOUND: Duration = Duration::from_secs(60);
 
 const PIECE: usize = 256 * 1024;
 
-/// Whom the forwarder connects to.
+/// Whom the forwarder connects to. Dropped, it waits until every connection to it has ended: the forwarder must be gone.
 pub(super) struct Server {
     pub(super) port: u16,
+    listener: Arc<TcpListener>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Server {
-    /// Its threads end with this process.
     pub(super) fn start(case: Case) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         rustix::net::listen(&listener, 4096)?;
         let port = listener.local_addr()?.port();
         let listener = Arc::new(listener);
         let idle = Arc::new(Mutex::new(Vec::new()));
-        let threads = if case == Case::Short { CLIENTS } else { 1 };
-        for _ in 0..threads {
-            let (listener, idle) = (Arc::clone(&listener), Arc::clone(&idle));
+        let number = if matches!(case, Case::Short | Case::TlsShort) { CLIENTS } else { 1 };
+        let serve_all = |(listener, idle): (Arc<TcpListener>, Arc<Mutex<Vec<TcpStream>>>)| {
             thread::spawn(move || {
                 while let Ok((stream, _)) = listener.accept() {
                     // A client that is gone says so itself.
                     let _ = serve(case, stream, &idle);
                 }
-            });
+            })
+        };
+        let threads = (0..number).map(|_| serve_all((Arc::clone(&listener), Arc::clone(&idle)))).collect();
+        Ok(Self { port, listener, threads })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Ends every accept, the present one too.
+        let _ = rustix::net::shutdown(&self.listener, rustix::net::Shutdown::Both);
+        for thread in self.threads.drain(..) {
+            // One that has panicked has said so.
+            let _ = thread.join();
         }
-        Ok(Self { port })
     }
 }
 
 fn serve(case: Case, mut stream: TcpStream, idle: &Mutex<Vec<TcpStream>>) -> Result<()> {
     match case {
         // The client says how much, in eight bytes; the other direction ends the connection.
-        Case::Down | Case::Up => {
+        Case::Down | Case::Up | Case::TlsDown => {
             let mut order = [0; 8];
             stream.read_exact(&mut order)?;
             let size = u64::from_be_bytes(order);
-            if case == Case::Down {
+            if case == Case::Up {
+                receive(&stream)?;
+            } else {
                 send(&mut stream, size)?;
                 stream.shutdown(Shutdown::Write)?;
                 receive(&stream)?;
-            } else {
-                receive(&stream)?;
             }
         }
-        Case::Short => {
+        Case::Short | Case::TlsShort => {
             let mut bytes = [0; SHORT];
             stream.read_exact(&mut bytes)?;
             stream.write_all(&bytes)?;
@@ -149,6 +163,14 @@ pub(super) fn short(port: u16, connections: u64) -> Result<f64> {
     for client in clients {
         client.join().map_err(|_| anyhow::anyhow!("a client panicked"))??;
     }
+    Ok(begin.elapsed().as_secs_f64())
+}
+
+/// What the helper, whose clients speak TLS, takes for this: a process of its own, because this one is not built to be fast.
+pub(super) fn over_tls(helper: &Path, role: &str, port: u16, amount: u64) -> Result<f64> {
+    let begin = Instant::now();
+    let status = Command::new(helper).args([role, &port.to_string(), &amount.to_string()]).status()?;
+    ensure!(status.success(), "the clients have failed");
     Ok(begin.elapsed().as_secs_f64())
 }
 

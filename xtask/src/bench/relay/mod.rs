@@ -27,20 +27,31 @@ enum Case {
     PingPong,
     /// Pairs over which nothing passes, after one byte each way.
     Idle,
+    /// As `Short`, by clients that speak TLS, which the forwarder terminates. Every handshake is a full one.
+    TlsShort,
+    /// As `Down`, to such a client.
+    TlsDown,
 }
 
-const CASES: [Case; 5] = [Case::Down, Case::Up, Case::Short, Case::PingPong, Case::Idle];
+const CASES: [Case; 7] =
+    [Case::Down, Case::Up, Case::Short, Case::PingPong, Case::Idle, Case::TlsShort, Case::TlsDown];
 
 impl Case {
-    /// Its name, and what its two figures are. Of the first more is better if `true`.
-    const fn words(self) -> (&'static str, (&'static str, bool), &'static str) {
+    /// Its name, and what its two figures are.
+    const fn words(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Self::Down => ("bulk to the client", ("GiB/s", true), "CPU s per GiB"),
-            Self::Up => ("bulk to the upstream", ("GiB/s", true), "CPU s per GiB"),
-            Self::Short => ("short connections", ("connections/s", true), "CPU s per 1,000"),
-            Self::PingPong => ("ping-pong of 1 byte", ("µs (median)", false), "CPU s per 100,000"),
-            Self::Idle => ("idle pairs", ("KiB of memory each", false), "CPU s per 1,000"),
+            Self::Down => ("bulk to the client", "GiB/s", "CPU s per GiB"),
+            Self::Up => ("bulk to the upstream", "GiB/s", "CPU s per GiB"),
+            Self::Short => ("short connections", "connections/s", "CPU s per 1,000"),
+            Self::PingPong => ("ping-pong of 1 byte", "µs (median)", "CPU s per 100,000"),
+            Self::Idle => ("idle pairs", "KiB of memory each", "CPU s per 1,000"),
+            Self::TlsShort => ("TLS in front, short connections", "connections/s", "CPU s per 1,000"),
+            Self::TlsDown => ("TLS in front, bulk to the client", "GiB/s", "CPU s per GiB"),
         }
+    }
+
+    const fn is_tls(self) -> bool {
+        matches!(self, Self::TlsShort | Self::TlsDown)
     }
 }
 
@@ -76,10 +87,11 @@ pub(super) fn run(programs: &Programs, directory: &Path, plan: &Plan) -> Result<
         machine.lines()
     );
     for case in CASES.into_iter().filter(|case| wanted(&plan.cases, case.words().0)) {
+        let forwarders: Vec<&Forwarder> = forwarders.iter().filter(|one| one.can(case)).collect();
         let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); forwarders.len()];
         for round in 0..plan.rounds {
             for (forwarder, samples) in forwarders.iter().zip(&mut samples) {
-                let sample = once(case, forwarder, directory, plan)
+                let sample = once(case, forwarder, programs, directory, plan)
                     .with_context(|| format!("{} in {case:?}", forwarder.name));
                 match sample {
                     Ok(sample) => {
@@ -108,9 +120,15 @@ fn tell(line: &str) {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-fn once(case: Case, forwarder: &Forwarder, directory: &Path, plan: &Plan) -> Result<Sample> {
+fn once(
+    case: Case,
+    forwarder: &Forwarder,
+    programs: &Programs,
+    directory: &Path,
+    plan: &Plan,
+) -> Result<Sample> {
     let server = load::Server::start(case)?;
-    let running = Running::start(forwarder, server.port, directory)?;
+    let running = Running::start(forwarder, case.is_tls(), server.port, directory)?;
     let gib = plan.size as f64 / f64::from(1 << 30);
     let before = running.cpu();
     let cpu = |running: &Running| running.cpu() - before;
@@ -122,6 +140,14 @@ fn once(case: Case, forwarder: &Forwarder, directory: &Path, plan: &Plan) -> Res
         Case::Short => {
             let took = load::short(running.port, plan.short)?;
             (plan.short as f64 / took, cpu(&running) * 1000.0 / plan.short as f64)
+        }
+        Case::TlsShort => {
+            let took = load::over_tls(&programs.helper, "tls-short", running.port, plan.short)?;
+            (plan.short as f64 / took, cpu(&running) * 1000.0 / plan.short as f64)
+        }
+        Case::TlsDown => {
+            let took = load::over_tls(&programs.helper, "tls-bulk", running.port, plan.size)?;
+            (gib / took, cpu(&running) / gib)
         }
         Case::PingPong => {
             let middle = load::ping_pong(running.port, plan.turns)?;
@@ -145,8 +171,8 @@ fn quartile(values: &[f64], part: usize) -> f64 {
     sorted[(sorted.len() - 1) * part / 4]
 }
 
-fn table(case: Case, forwarders: &[Forwarder], samples: &[Vec<Sample>]) -> String {
-    let (name, (first, more_is_better), second) = case.words();
+fn table(case: Case, forwarders: &[&Forwarder], samples: &[Vec<Sample>]) -> String {
+    let (name, first, second) = case.words();
     let mut table = format!(
         "\n## {name}\n\n| program | {first} | adieu's / this | {second} | this / adieu's |\n| --- | ---: | ---: | ---: | ---: |\n"
     );
@@ -154,7 +180,9 @@ fn table(case: Case, forwarders: &[Forwarder], samples: &[Vec<Sample>]) -> Strin
         |samples: &[Sample], which: fn(&Sample) -> f64| samples.iter().map(which).collect::<Vec<f64>>();
     let firsts: fn(&Sample) -> f64 = |sample| sample.0;
     let seconds: fn(&Sample) -> f64 = |sample| sample.1;
-    let own = samples.first().filter(|own| !own.is_empty());
+    // There is none if other forwarders were chosen.
+    let own = forwarders.iter().position(|forwarder| forwarder.name == programs::OWN);
+    let own = own.map(|place| &samples[place]).filter(|own| !own.is_empty());
     for (forwarder, samples) in forwarders.iter().zip(samples) {
         if samples.is_empty() {
             let _ = writeln!(table, "| {} | failed | | | |", forwarder.name);
@@ -171,16 +199,16 @@ fn table(case: Case, forwarders: &[Forwarder], samples: &[Vec<Sample>]) -> Strin
             )
         };
         let ratio = |which: fn(&Sample) -> f64, over: bool| {
-            let own = own.and_then(|own| median(&column(own, which))).unwrap_or(f64::NAN);
+            let own = own.and_then(|own| median(&column(own, which)));
             let this = median(&column(samples, which)).unwrap_or(f64::NAN);
-            written(if over { own / this } else { this / own })
+            own.map_or_else(|| "–".to_owned(), |own| written(if over { own / this } else { this / own }))
         };
         let _ = writeln!(
             table,
             "| {} | {} | {} | {} | {} |",
             forwarder.name,
             cell(firsts),
-            ratio(firsts, more_is_better || case == Case::PingPong || case == Case::Idle),
+            ratio(firsts, true),
             cell(seconds),
             ratio(seconds, false)
         );

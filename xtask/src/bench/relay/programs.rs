@@ -1,15 +1,15 @@
 //! The forwarders that are measured: how each is started, and what its processes take.
 
 use super::super::Programs;
-use super::super::process::listening_port;
+use super::super::process::{Group, listening_port};
+use super::Case;
+use adieu_testkit::tls::authority::Authority;
 use anyhow::{Context, Result};
-use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// One of them.
@@ -22,29 +22,46 @@ pub(super) struct Forwarder {
     configuration: Option<String>,
     /// It is passed the listening socket as descriptor 3.
     is_activated: bool,
+    /// The same two where it terminates TLS. In them `$C` is the certificate, `$K` its key, `$B` a file with both.
+    with_tls: Option<(String, Option<String>)>,
 }
+
+impl Forwarder {
+    /// Whether it can be measured in this case.
+    pub(super) fn can(&self, case: Case) -> bool {
+        !case.is_tls() || self.with_tls.is_some()
+    }
+}
+
+/// What adieu's own forwarder is called.
+pub(super) const OWN: &str = "adieu relay";
 
 /// A forwarder that runs, in a process group of its own.
 pub(super) struct Running {
-    child: Child,
+    group: Group,
     pub(super) port: u16,
 }
 
 const HAPROXY: &str = "global\n maxconn 4500\n nbthread $N\ndefaults\n mode tcp\n$S timeout connect 5s\n timeout client 1h\n \
-                       timeout server 1h\nlisten l\n bind 127.0.0.1:$P\n server s 127.0.0.1:$T\n";
+                       timeout server 1h\nlisten l\n bind 127.0.0.1:$P$X\n server s 127.0.0.1:$T\n";
 
 const SPLICE: &str = " option splice-request\n option splice-response\n";
 
 const NGINX: &str = "load_module /usr/lib/nginx/modules/ngx_stream_module.so;\ndaemon off;\nworker_processes $N;\n\
                      worker_rlimit_nofile 65536;\npid $D/nginx.pid;\nerror_log /dev/null;\nevents { worker_connections 30000; }\n\
-                     stream { server { listen 127.0.0.1:$P backlog=4096; proxy_pass 127.0.0.1:$T; proxy_buffer_size 256k; \
+                     stream { server { listen 127.0.0.1:$P backlog=4096$X proxy_pass 127.0.0.1:$T; proxy_buffer_size 256k; \
                      proxy_timeout 1h; } }\n";
+
+/// What makes them terminate TLS.
+const HAPROXY_TLS: &str = " ssl crt $B";
+const NGINX_TLS: &str = " ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate $C; ssl_certificate_key $K;";
 
 /// Those that are installed, adieu's first.
 pub(super) fn all(programs: &Programs) -> Result<Vec<Forwarder>> {
     let cores = std::thread::available_parallelism()?.to_string();
-    let configured = |text: &str, splices: bool| {
-        Some(text.replace("$N", &cores).replace("$S", if splices { SPLICE } else { "" }))
+    let configured = |text: &str, splices: bool, tls: &str| {
+        let text = text.replace("$N", &cores).replace("$S", if splices { SPLICE } else { "" });
+        Some(text.replace("$X", tls))
     };
     let adieu = programs.adieu.display();
     let tokio = programs.adieu.with_file_name("examples/copy_bidirectional");
@@ -56,23 +73,26 @@ pub(super) fn all(programs: &Programs) -> Result<Vec<Forwarder>> {
         line,
         configuration: None,
         is_activated: false,
+        with_tls: None,
     };
-    let mut all = vec![plain(
-        "adieu relay",
-        first_line(&programs.adieu, &["--version"]).unwrap_or_default(),
-        format!("exec {adieu} relay 127.0.0.1:$P 127.0.0.1:$T -q --report none"),
-    )];
+    let line = format!("exec {adieu} relay 127.0.0.1:$P 127.0.0.1:$T -q --report none");
+    let with_tls = Some((format!("{line} --cert $C --key $K"), None));
+    let version = first_line(&programs.adieu, &["--version"]).unwrap_or_default();
+    let mut all = vec![Forwarder { with_tls, ..plain(OWN, version, line) }];
     if let Some(version) = first_line(Path::new("haproxy"), &["-v"]) {
         for (name, splices) in [("haproxy, splice", true), ("haproxy", false)] {
-            let configuration = configured(HAPROXY, splices);
+            let configuration = configured(HAPROXY, splices, "");
             let line = "exec haproxy -f $D/configuration".to_owned();
-            all.push(Forwarder { configuration, ..plain(name, version.clone(), line) });
+            // TLS is nothing to splice.
+            let with_tls = (!splices).then(|| (line.clone(), configured(HAPROXY, false, HAPROXY_TLS)));
+            all.push(Forwarder { configuration, with_tls, ..plain(name, version.clone(), line) });
         }
     }
     if let Some(version) = first_line(Path::new("nginx"), &["-v"]) {
         let line = "exec nginx -p $D -c $D/configuration".to_owned();
         all.push(Forwarder {
-            configuration: configured(NGINX, false),
+            configuration: configured(NGINX, false, ";"),
+            with_tls: Some((line.clone(), configured(NGINX, false, NGINX_TLS))),
             ..plain("nginx stream", version, line)
         });
     }
@@ -91,14 +111,13 @@ pub(super) fn all(programs: &Programs) -> Result<Vec<Forwarder>> {
     }
     if tokio.exists() {
         let line = format!("exec {} 127.0.0.1:$P 127.0.0.1:$T", tokio.display());
-        all.push(plain("tokio copy_bidirectional", "crates/adieu-relay/examples".to_owned(), line));
+        let version = "crates/adieu-relay/examples, on the multi-thread runtime".to_owned();
+        all.push(plain("tokio copy_bidirectional", version, line.clone()));
+        let version = "the same, with a runtime for each core".to_owned();
+        all.push(plain("tokio copy_bidirectional, per core", version, line + " --per-core"));
     }
     let line = format!("exec {helper} splice-relay $P $T");
-    all.push(plain(
-        "a bare splice loop",
-        "a thread for each direction, xtask/src/bin/bench-helper".to_owned(),
-        line,
-    ));
+    all.push(plain("a bare splice loop", "a thread for each direction, xtask/bench-helper".to_owned(), line));
     Ok(all)
 }
 
@@ -110,17 +129,29 @@ fn first_line(program: &Path, words: &[&str]) -> Option<String> {
 }
 
 impl Running {
-    pub(super) fn start(forwarder: &Forwarder, target: u16, directory: &Path) -> Result<Self> {
+    pub(super) fn start(forwarder: &Forwarder, is_tls: bool, target: u16, directory: &Path) -> Result<Self> {
         let directory: PathBuf = directory.join("relay");
         fs::create_dir_all(&directory)?;
+        let (certificate, key) = &Authority::loopback().files;
+        let both = directory.join("both.pem");
+        if is_tls {
+            fs::write(&both, fs::read_to_string(certificate)? + &fs::read_to_string(key)?)?;
+        }
+        let plain = || Some((&forwarder.line, &forwarder.configuration));
+        let with_tls = || forwarder.with_tls.as_ref().map(|(line, configuration)| (line, configuration));
+        let ways = if is_tls { with_tls() } else { plain() };
+        let (line, configuration) = ways.context("it does not terminate TLS")?;
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let port = listener.local_addr()?.port();
         let filled = |text: &str| {
             text.replace("$P", &port.to_string())
                 .replace("$T", &target.to_string())
                 .replace("$D", &directory.display().to_string())
+                .replace("$C", &certificate.display().to_string())
+                .replace("$K", &key.display().to_string())
+                .replace("$B", &both.display().to_string())
         };
-        if let Some(configuration) = &forwarder.configuration {
+        if let Some(configuration) = configuration {
             fs::write(directory.join("configuration"), filled(configuration))?;
         }
         let input = if forwarder.is_activated {
@@ -132,20 +163,15 @@ impl Running {
         // Its own from here on.
         drop(listener);
         let mut command = Command::new("sh");
-        command
-            .args(["-c", &filled(&forwarder.line)])
-            .stdin(input)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let child = command.process_group(0).spawn().context("cannot start a shell")?;
-        let running = Self { child, port };
-        listening_port(i64::from(running.child.id()), Instant::now() + Duration::from_secs(10))?;
+        command.args(["-c", &filled(line)]).stdin(input).stdout(Stdio::null()).stderr(Stdio::null());
+        let running = Self { group: Group::start(&mut command)?, port };
+        listening_port(i64::from(running.group.id()), Instant::now() + Duration::from_secs(10))?;
         Ok(running)
     }
 
     /// The processes of its group, with what `stat` has of each after its name.
     fn processes(&self) -> Vec<(String, Vec<String>)> {
-        let group = self.child.id().to_string();
+        let group = self.group.id().to_string();
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
         let numbers = entries.filter_map(|entry| entry.file_name().into_string().ok());
         numbers
@@ -188,15 +214,5 @@ impl Running {
             line.split_whitespace().nth(1)?.parse::<u64>().ok()
         });
         sizes.sum::<u64>() * 1024
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            // It may have ended by itself.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-        let _ = self.child.wait();
     }
 }

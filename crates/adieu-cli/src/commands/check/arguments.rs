@@ -39,7 +39,8 @@ If a command follows and all endpoints are open, the exit status is the command'
 /// Check whether endpoints are open; with --wait, wait until they are, then run a command
 ///
 /// adieu connects to every endpoint and prints one line for each on stdout: open, or why not, and how long that took. It ends every
-/// connection gracefully, so the server sees a client that leaves, and no reset.
+/// connection gracefully, so the server sees a client that leaves, and no reset. A port that accepts connections is open, even if
+/// the server resets each of them at once, as a proxy may do whose own server is down: the line says so, and --expect checks more.
 ///
 /// A command after -- runs once all endpoints are open. It replaces adieu (exec), so signals and the exit status are its own. Its
 /// stdout is its own too: the lines then go to stderr.

@@ -1,7 +1,9 @@
 //! One attempt at one endpoint: a connection as `connect` makes it, what is asked of it, and a good end.
 //!
 //! A server sees a client that connects and leaves: our FIN, and no reset. Whatever it says meanwhile is received, since closing
-//! with unread bytes would reset the connection. If the server does not end its side, adieu closes after [`GOODBYE`].
+//! with unread bytes would reset the connection. If the server does not end its side, adieu closes after [`GOODBYE`]. A server that
+//! resets the connection at once accepts connections, and so is open; that it does is said, because it may be a proxy whose own
+//! server is down.
 //!
 //! UDP has no connections: adieu sends a datagram, and what comes back is all that is known.
 
@@ -10,12 +12,14 @@ use super::names::{Names, Turn};
 use super::outcome::{Outcome, State, rank};
 use super::plan::Group;
 use adieu::datagram::{self, Probe};
-use adieu::{ConnectCause, ConnectOptions, Connection, Endpoint, Event, Interrupt, Limits, Report};
+use adieu::{
+    ConnectCause, ConnectOptions, Connection, Ending, Endpoint, Event, Interrupt, Limits, Report, Side,
+};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a server is waited for to end its side after ours. The answer is known by then.
+/// How long a server is waited for to end its side after ours.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// What an attempt has at least, also when time is up: a limit of zero would be none.
@@ -46,7 +50,7 @@ pub(super) struct Planned<'a> {
 }
 
 impl Attempts {
-    /// Makes one. `tell` is called as soon as it is known what it came to, before the connection is ended.
+    /// Makes one. `tell` is called with what it came to, once the connection has ended: how a server ends one belongs to it.
     pub(super) fn make(self: &Arc<Self>, planned: &Planned<'_>, tell: impl FnOnce(Outcome)) {
         let Planned { endpoint, group, .. } = *planned;
         let limit = self.limit(planned);
@@ -86,7 +90,8 @@ impl Attempts {
                 if asks.is_some() {
                     outcome = outcome.without_addresses(error.report());
                 }
-                let outcome = outcome.cut_short(limit < self.timeout);
+                let accepts = self.dialogue.is_empty() && !group.is_tls && !group.is_proxied;
+                let outcome = outcome.open_if_reset_at_once(accepts).cut_short(limit < self.timeout);
                 if let Some(name) = asks {
                     // If it was resolved, that counts already.
                     self.names.answer(name, Err(outcome.clone()));
@@ -129,13 +134,13 @@ impl Attempts {
             took = began.elapsed();
         }
         outcome = outcome.took(took).at(peer.as_ref());
-        if !planned.group.is_tls {
-            // How it ends says no more about whether it is open.
-            tell(outcome);
-            goodbye(connection);
-            return;
-        }
         let report = goodbye(connection);
+        if self.dialogue.is_empty() && is_reset_at_once(&report) {
+            outcome = outcome.reset_at_once();
+        }
+        if !planned.group.is_tls {
+            return tell(outcome);
+        }
         // In TLS 1.3 a server judges the client's certificate when the handshake is over for us.
         if let (State::Open, Some(alert)) = (outcome.state, report.tls_alert) {
             let detail = format!("the peer broke the session off after the handshake: TLS alert {alert}");
@@ -223,6 +228,12 @@ impl Attempts {
 fn is_with_itself(connection: &Connection) -> bool {
     let (local, peer) = (connection.local_addr(), connection.peer_addr());
     local.is_some() && local == peer
+}
+
+/// Whether the server has reset a connection over which it had said nothing, not even its end.
+fn is_reset_at_once(report: &Report) -> bool {
+    let is_reset = report.ending() == Ending::Reset { by: Side::Peer };
+    is_reset && report.bytes_received == 0 && !report.eof_received
 }
 
 /// Ends a connection: our FIN, everything received until the peer's, and a close.

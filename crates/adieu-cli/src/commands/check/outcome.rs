@@ -153,6 +153,8 @@ pub(super) struct Facts {
     pub(super) tls: Option<Tls>,
     /// The beginning of what was received, with escapes.
     pub(super) received: Option<String>,
+    /// The server accepted the connection and reset it, without a byte or an end of its own.
+    pub(super) is_reset_at_once: bool,
 }
 
 /// What TLS said.
@@ -220,6 +222,20 @@ impl Outcome {
             self.facts().address = Some(address.clone());
         }
         self
+    }
+
+    /// The server accepted the connection, and reset it without having said anything.
+    pub(super) fn reset_at_once(mut self) -> Self {
+        self.facts().is_reset_at_once = true;
+        self
+    }
+
+    /// The same of a reset that our system has told in place of the connection. `accepts`: a connection is all that was asked for.
+    pub(super) fn open_if_reset_at_once(self, accepts: bool) -> Self {
+        if !accepts || self.state != State::Cut {
+            return self;
+        }
+        Self::new(State::Open).took(self.took).reset_at_once()
     }
 
     fn with_error(mut self, error: Option<&SystemError>) -> Self {
@@ -430,6 +446,9 @@ pub(super) fn sentence(endpoint: &Endpoint, outcome: &Outcome) -> String {
         if let Some(words) = certificate {
             let _ = write!(text, ", {words}");
         }
+        if facts.is_reset_at_once {
+            text += ", but the server reset the connection at once";
+        }
     } else if outcome.state.needs_detail()
         && let Some(detail) = &facts.detail
     {
@@ -488,6 +507,7 @@ struct Json<'a> {
     error_name: Option<&'a str>,
     error_code: Option<i32>,
     received: Option<&'a str>,
+    reset_at_once: bool,
     tls_version: Option<&'static str>,
     tls_trust: Option<&'static str>,
     tls_peer_subject: Option<&'a str>,
@@ -518,6 +538,7 @@ pub(super) fn json(endpoint: &Endpoint, outcome: &Outcome, tries: Tries) -> Stri
         error_name: facts.error.as_ref().and_then(|error| error.name.as_deref()),
         error_code: facts.error.as_ref().and_then(|error| error.code),
         received: facts.received.as_deref(),
+        reset_at_once: facts.is_reset_at_once,
         tls_version: tls.and_then(|tls| tls.version),
         tls_trust: tls.and_then(|tls| tls.trust),
         tls_peer_subject: tls.and_then(|tls| tls.subject.as_deref()),
@@ -573,6 +594,8 @@ mod tests {
             open.clone().at(Some(&"10.0.0.5:22".parse::<std::net::SocketAddr>().expect("one").into()));
         let name = Endpoint::tcp("db", 22);
         assert_eq!(line(&name, &found, once), "db:22: open at 10.0.0.5:22 (1.2 ms)");
+        let reset = "db:22: open at 10.0.0.5:22, but the server reset the connection at once (1.2 ms)";
+        assert_eq!(line(&name, &found.clone().reset_at_once(), once), reset);
         let refused = Outcome::new(State::Refused).took(Duration::from_secs(2));
         assert_eq!(line(&endpoint, &refused, once), "127.0.0.1:22: refused (2.0 s)");
     }

@@ -38,16 +38,14 @@ impl Output {
         Self { to, format: reports.format, quiet, only_open }
     }
 
-    /// Whether results can be said at all.
-    ///
-    /// # Errors
-    ///
-    /// stdout was closed when we started.
-    pub(super) fn check(&self) -> io::Result<()> {
-        if self.to == To::Stdout && self.format != ReportFormat::None {
-            return os::check_standard(Standard::Output);
+    /// Whether results can be said. If stdout was closed when we started, that is told, unless there may be nothing to say.
+    pub(super) fn is_there(&self) -> bool {
+        let says_all = self.format != ReportFormat::None && !self.quiet;
+        if self.to != To::Stdout || !says_all {
+            return true;
         }
-        Ok(())
+        let there = os::check_standard(Standard::Output);
+        there.inspect_err(complain_of_stdout).is_ok()
     }
 
     /// Says some results. False: nobody takes them, which was told.
@@ -87,14 +85,19 @@ impl Output {
 
 fn to_stdout(lines: &[u8]) -> bool {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(lines).and_then(|()| stdout.flush()) {
+    let written = os::check_standard(Standard::Output).and_then(|()| stdout.write_all(lines));
+    match written.and_then(|()| stdout.flush()) {
         Ok(()) => true,
         Err(error) => {
             // Who reads the first lines has read what he wanted.
             if error.kind() != io::ErrorKind::BrokenPipe {
-                complain(&format!("cannot write to stdout: {}", describe_error(&error)));
+                complain_of_stdout(&error);
             }
             false
         }
     }
+}
+
+fn complain_of_stdout(error: &io::Error) {
+    complain(&format!("cannot write to stdout: {}", describe_error(error)));
 }

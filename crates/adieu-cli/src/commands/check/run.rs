@@ -57,7 +57,9 @@ fn check(plan: Plan, printer: &Arc<Printer>) -> io::Result<ExitStatus> {
     let Plan { targets, dialogue, min_days, connect_timeout, parallel, wait, command, .. } = plan;
     let (reports, only_open, datagram_timeout) = (plan.reports, plan.only_open, plan.datagram_timeout);
     let output = Output::new(&reports, only_open, !command.is_empty());
-    output.check()?;
+    if !output.is_there() {
+        return Ok(ExitStatus::LocalFailure);
+    }
     let interrupt = Interrupt::new()?;
     let workers = at_once(&targets, parallel, printer);
     let began = Instant::now();

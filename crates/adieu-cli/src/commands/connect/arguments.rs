@@ -63,6 +63,13 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(super) proxy: ProxyOptions,
 
+    /// Allow datagrams to a network's broadcast address. Those who got them answer from addresses of their own, and such answers are
+    /// not received
+    #[arg(long, env = "ADIEU_BROADCAST", hide_env_values = true, help_heading = "Socket options",
+          action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(),
+          add = Rules::new().only_over_udp())]
+    pub(super) broadcast: bool,
+
     /// Send stdin's first bytes with the SYN, TCP Fast Open (Linux); only where it does no harm if the peer gets them twice
     #[arg(long, env = "ADIEU_FASTOPEN", hide_env_values = true, help_heading = "Socket options",
           action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(),

@@ -12,7 +12,11 @@ impl Args {
     /// The plan for an endpoint of datagrams.
     pub(super) fn of_datagrams(&self, endpoint: Endpoint) -> Result<Plan, NoPlan> {
         let limits = self.shared.timers.limits(InputKind::Stdin);
-        let options = self.source.add_to(self.shared.connect_options(limits));
+        let mut options = self.shared.connect_options(limits);
+        if self.broadcast {
+            options = options.socket(self.shared.socket.asked().broadcast(true));
+        }
+        let options = self.source.add_to(options);
         options.check(&endpoint)?;
         self.check_dump()?;
         Ok(Plan {

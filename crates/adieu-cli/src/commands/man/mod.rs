@@ -1,4 +1,4 @@
-//! `adieu man`: the manual page, made from the definitions. There is nothing to plan.
+//! `adieu man`: the manual pages, made from the definitions. There is nothing to plan.
 
 mod arguments;
 mod run;

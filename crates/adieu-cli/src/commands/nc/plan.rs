@@ -131,9 +131,8 @@ pub(super) enum AtInputEnd {
     KeepOpen,
     /// The sending side is shut down: `-N`, ncat, the traditional netcat.
     HalfClose,
-    /// The run ends this long after the end of stdin, whatever the peer does: `-q`. `half_closes`: the sending side is shut
-    /// down before that time.
-    Quit { after: Duration, half_closes: bool },
+    /// The sending side is shut down, and the run ends this long afterwards, whatever the peer does: `-q`.
+    Quit { after: Duration },
 }
 
 /// What is run for a connection.

@@ -1,6 +1,5 @@
 //! What `adieu relay` is asked for, as it was written.
 
-use crate::exit;
 use crate::options::access::AccessOptions;
 use crate::options::admission::AdmissionOptions;
 use crate::options::durations::{Grace, grace, limit};
@@ -17,6 +16,29 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// What the help says at its end. How a single connection ended is in the log, and changes no exit status.
+const AFTER_HELP: &str = "\
+Examples:
+  # Two upstreams take turns; a line for each connection goes to a log
+  adieu relay 127.0.0.1:8080 192.0.2.10:80 192.0.2.11:80 --log relay.jsonl
+  # Speak TLS with clients, and plain text with the program behind it
+  adieu relay tls://:8443 127.0.0.1:8080 --cert site.pem --key site.key
+  # Leave TLS alone, and choose the upstream by the name that the client asks for
+  adieu relay :8443 --route www.example.org=192.0.2.10:443 --route '*.example.net=192.0.2.11:443'
+
+Exit status:
+  0    stopped by SIGTERM or SIGINT: every connection ended by itself within --grace;
+       with --check: nothing is wrong
+  1    a bug in adieu
+  2    usage: the command line or the --config file is wrong
+  3    cannot listen, or cannot serve --metrics
+  4    stopped by SIGTERM or SIGINT: a connection had to be reset
+  7    the log, or another file of our own, cannot be written
+  130  a second signal came: SIGINT
+  143  a second signal came: SIGTERM (or SIGHUP: the terminal was closed)
+
+How a single connection ended is told on stderr and in --log. It does not change the exit status.";
+
 /// Relay: forward connections, and how each of them ended
 ///
 /// adieu listens, connects to an upstream for each client, and passes on what each side sends. An end (EOF) becomes a half-close of
@@ -29,13 +51,14 @@ use std::time::Duration;
 ///
 /// SIGTERM or SIGINT stops accepting, lets the open connections end within --grace, and resets the rest. The exit status is then 0 if
 /// none had to be reset, and 4 if one had. A second signal resets what is open, and adieu is gone within half a second. SIGUSR1 lists
-/// the open connections. SIGHUP opens --log again, and with --config reads the file anew; without --config it stops a relay whose
-/// stdin or stderr is a terminal.
+/// the open connections. SIGHUP opens --log again, and reads the --config file anew, or the certificates of the command line.
+/// Without --config it stops a relay whose stdin or stderr is a terminal.
 ///
 /// A service manager that sets NOTIFY_SOCKET (systemd, Type=notify) is told of the start, of the stop and of each reload, and is
 /// answered if it sets WATCHDOG_USEC.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = exit::TABLE,
+#[command(after_long_help = AFTER_HELP,
+    mut_arg("self_signed", |arg| arg.help("Speak TLS with clients, by a certificate that is made for this run. Its fingerprint is told at the start, also with -q, and a client trusts it by --pin. Without --cert, tls:// where it listens does the same")),
     mut_arg("report", |arg| arg.help("How to report each connection, on stderr; with \"json\" all of stderr is JSON, one object a line: of a connection docs/relay-log.schema.json describes it, of all else docs/events.schema.json [default: text]")),
     mut_arg("report_file", |arg| arg.help("Write what is reported of connections to this file instead, at its end; a name that ends in .json makes JSON the default format")),
     mut_arg("verbose", |arg| arg.help("Tell of each client that connects, of each upstream that it is joined with, and of each that cannot be connected to")))]
@@ -51,7 +74,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", env = "ADIEU_CONFIG", hide_env_values = true)]
     pub(super) config: Option<PathBuf>,
 
-    /// Only say whether the command line, or the --config file, is right, and exit 0 or 2
+    /// Say what is wrong with the command line, or the --config file, and with the files and addresses that it names; exit 0 if
+    /// nothing is, and 2 otherwise. Nothing is bound, created or connected to
     #[arg(long, env = "ADIEU_CHECK", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new())]
     pub(super) check: bool,

@@ -11,13 +11,16 @@
 //! connect-timeout = "2s"
 //! ```
 //!
-//! A table is made the words of a command line, and goes the way of one: a key means what its option means, and a value that is
-//! wrong is refused in the same words. Here the words are only made, and each error is given the line that it is about.
+//! A table is made the words of a command line, and is read as one: a key means what its option means, and a value that is
+//! wrong is refused in the same words. A table that is right is read once. Of one that is not, each key is read by itself, so that the
+//! error has its line.
 
 use super::arguments::Args;
 use crate::parsing;
 use anyhow::{Context, Result, anyhow};
+use clap::builder::Resettable;
 use clap::{Arg, ArgAction, Command, FromArgMatches};
+use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::fmt;
 use std::ops::Range;
@@ -77,7 +80,7 @@ impl ConfigFile {
     /// What a text says, or everything that is wrong with it.
     pub(super) fn parse(text: &str) -> Result<Self, Vec<Wrong>> {
         let (document, errors) = DeTable::parse_recoverable(text);
-        let mut reader = Reader { text, definition: definition(), wrong: Vec::new() };
+        let mut reader = Reader::new(text);
         if !errors.is_empty() {
             for error in errors {
                 reader.note(error.span().unwrap_or_default(), error.message());
@@ -108,7 +111,7 @@ fn definition() -> Command {
 
 /// The first option among the words of a command line that only one relay can have.
 pub(super) fn option_of_a_relay(words: impl Iterator<Item = OsString>) -> Option<String> {
-    let reader = Reader { text: "", definition: definition(), wrong: Vec::new() };
+    let reader = Reader::new("");
     let mut words = words.skip(2).take_while(|word| word != "--");
     let name_of = |word: OsString| {
         let word = word.into_string().ok()?;
@@ -124,20 +127,35 @@ pub(super) fn option_of_a_relay(words: impl Iterator<Item = OsString>) -> Option
     words.find_map(name_of)
 }
 
-struct Reader<'a> {
-    text: &'a str,
+struct Reader {
+    /// Where each line begins.
+    lines: Vec<usize>,
     definition: Command,
+    /// The same, in which no option needs or excludes another. It is made for the first table that is wrong.
+    alone: OnceCell<Command>,
     wrong: Vec<Wrong>,
 }
 
-impl Reader<'_> {
+/// A key of a relay that is an option, as words of a command line.
+struct Words {
+    at: Range<usize>,
+    words: Vec<OsString>,
+}
+
+impl Reader {
+    fn new(text: &str) -> Self {
+        let after_breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        let lines = std::iter::once(0).chain(after_breaks).collect();
+        Self { lines, definition: definition(), alone: OnceCell::new(), wrong: Vec::new() }
+    }
+
     fn note(&mut self, at: Range<usize>, what: impl Into<String>) {
         let line = self.line(at.start);
         self.wrong.push(Wrong { line, what: what.into() });
     }
 
     fn line(&self, at: usize) -> usize {
-        self.text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
+        self.lines.partition_point(|begins| *begins <= at)
     }
 
     fn finish(mut self) -> Vec<Wrong> {
@@ -195,46 +213,49 @@ impl Reader<'_> {
 
     fn relay(&mut self, keys: &DeTable<'_>, at: Range<usize>) -> Option<Table> {
         let before = self.wrong.len();
-        let (mut options, mut endpoints) = (Vec::new(), Vec::new());
-        let (mut listen, mut to) = (None, None);
+        let (mut options, mut listen, mut to) = (Vec::new(), None, None);
         for (key, value) in keys {
             match &**key.get_ref() {
-                LISTEN => listen = self.endpoints(LISTEN, value).map(|words| (words, value.span())),
-                TO => to = self.endpoints(TO, value).map(|words| (words, value.span())),
+                LISTEN => listen = Some((self.endpoints(LISTEN, value), value.span())),
+                TO => to = Some((self.endpoints(TO, value), value.span())),
                 name => options.extend(self.option(name, key.span(), value)),
             }
         }
         let has_routes = keys.iter().any(|(key, _)| key.get_ref() == ROUTE);
-        for (key, words) in [(LISTEN, &listen), (TO, &to)] {
-            match words {
-                Some((words, span)) if key == LISTEN && words.len() != 1 => {
-                    self.note(span.clone(), "a relay listens on one endpoint: write several relays");
+        let mut endpoints = Vec::new();
+        for (key, given) in [(LISTEN, listen), (TO, to)] {
+            match given {
+                Some((Some(words), span)) if words.is_empty() => self.note(span, format!("'{key}' is empty")),
+                Some((Some(words), span)) if key == LISTEN && words.len() != 1 => {
+                    self.note(span, "a relay listens on one endpoint: write several relays");
                 }
-                Some((words, span)) if words.is_empty() => {
-                    self.note(span.clone(), format!("'{key}' is empty"));
-                }
-                Some((words, _)) => endpoints.extend(words.iter().cloned()),
-                None if keys.iter().any(|(one, _)| one.get_ref() == key) => {}
+                Some((words, _)) => endpoints.extend(words.unwrap_or_default()),
                 None if key == TO && has_routes => {}
                 None => self.note(at.clone(), format!("this relay has no '{key}'")),
             }
         }
-        if self.wrong.len() > before {
-            return None;
-        }
-        let line = self.line(at.start);
-        // What is wrong with several of them together.
-        match self.parse(options.into_iter().chain([OsString::from("--")]).chain(endpoints)) {
-            Ok(args) => Some(Table { line, args }),
-            Err(what) => {
-                self.note(at, what);
-                None
+        let mut with_another = None;
+        if self.wrong.len() == before {
+            let words = options.iter().flat_map(|option: &Words| option.words.iter().cloned());
+            match self.parse(words.chain([OsString::from("--")]).chain(endpoints)) {
+                Ok(args) => return Some(Table { line: self.line(at.start), args }),
+                Err(what) => with_another = Some(what),
             }
         }
+        for option in options {
+            if let Some(what) = self.alone(option.words) {
+                self.note(option.at, what);
+            }
+        }
+        // What is wrong with several of them together.
+        if let Some(what) = with_another.filter(|_| self.wrong.len() == before) {
+            self.note(at, what);
+        }
+        None
     }
 
-    /// The words of one option, which are right by themselves.
-    fn option(&mut self, name: &str, at: Range<usize>, value: &Spanned<DeValue<'_>>) -> Vec<OsString> {
+    /// The words of one option.
+    fn option(&mut self, name: &str, at: Range<usize>, value: &Spanned<DeValue<'_>>) -> Option<Words> {
         let Some(option) = self.options().find(|option| option.get_long() == Some(name)) else {
             let what = if OF_THE_PROCESS.contains(&name) {
                 format!("'{name}' is for all relays, and does not belong to one")
@@ -243,27 +264,27 @@ impl Reader<'_> {
                 format!("'{name}' is not known{}", meant(name, known))
             };
             self.note(at, what);
-            return Vec::new();
+            return None;
         };
-        let words = match words_of(option, name, value.get_ref()) {
-            Ok(words) => words,
+        match words_of(option, name, value.get_ref()) {
+            Ok(words) => Some(Words { at: value.span(), words }),
             Err(error) => {
                 self.note(value.span(), format!("{error:#}"));
-                return Vec::new();
+                None
             }
-        };
-        // By itself, so that the error has its line. Rules between options are looked at when all are there.
-        let alone = self.definition.clone().mut_subcommand("relay", |relay| {
-            relay.mut_args(|arg| arg.required(false).conflicts_with(clap::builder::Resettable::Reset))
-        });
-        let all = ["adieu", "relay"].map(OsString::from).into_iter().chain(words.iter().cloned());
-        if let Err(error) = alone.try_get_matches_from(all)
-            && is_of_the_value(&error)
-        {
-            self.note(value.span(), sentence(&error));
-            return Vec::new();
         }
-        words
+    }
+
+    /// What is wrong with one option by itself.
+    fn alone(&mut self, words: Vec<OsString>) -> Option<String> {
+        self.alone.get_or_init(|| {
+            self.definition.clone().mut_subcommand("relay", |relay| {
+                relay.mut_args(|arg| arg.required(false).conflicts_with(Resettable::Reset))
+            })
+        });
+        let words = ["adieu", "relay"].map(OsString::from).into_iter().chain(words);
+        let error = self.alone.get_mut()?.try_get_matches_from_mut(words).err()?;
+        is_of_the_value(&error).then(|| sentence(&error))
     }
 
     fn endpoints(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Vec<OsString>> {

@@ -4,12 +4,16 @@
 //! of each connection, the log, and the signals.
 
 mod arguments;
+mod check;
 mod config_file;
+mod described;
+mod foreign;
 mod log;
 mod open;
 mod plan;
 mod run;
 mod service_manager;
+mod together;
 mod told;
 
 pub(crate) use arguments::Args;

@@ -1,8 +1,10 @@
 //! Opens what a relay writes to, binds, serves until a signal comes, and says how it ended.
 
-use super::plan::{Described, DescribedInFile, File, Plan};
-use super::told::{Log, Told};
-use super::{open, service_manager};
+use super::arguments::Args;
+use super::described::Described;
+use super::plan::{self, DescribedInFile, File, Origin, Plan};
+use super::told::{Few, Log, Told};
+use super::{check, open, service_manager};
 use crate::commands::listen::port_file;
 use crate::exit::ExitStatus;
 use crate::options::access::NOT_OF_A_NETWORK;
@@ -12,7 +14,7 @@ use crate::said;
 use adieu::{Ending, Side, Signal, describe_error};
 use adieu_relay::{Drained, Handle, Metrics, MetricsError, MetricsServer, Relay, RelayError, Reloaded};
 use std::io::{self, IsTerminal};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 /// How long a second signal leaves for cutting what is open, and for the log of it.
@@ -28,9 +30,7 @@ struct Heard {
 
 pub(crate) fn run(plan: Plan) -> ExitStatus {
     if plan.is_check {
-        let s = if plan.relays.len() == 1 { "" } else { "s" };
-        answer(&format!("{} relay{s}, and nothing is wrong", plan.relays.len()));
-        return ExitStatus::Success;
+        return check::run(&plan);
     }
     if let Err(error) = os::reap_as_init() {
         return failed(&format!("cannot wait for orphans: {}", describe_error(&error)));
@@ -45,9 +45,15 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
     };
     adieu_os::raise_descriptor_limit();
     let metrics = plan.metrics.as_ref().map(|_| Arc::new(Metrics::new()));
-    let told = Arc::new(Told { printer: Arc::clone(&printer), log, metrics: metrics.clone() });
+    let told = Arc::new(Told {
+        printer: Arc::clone(&printer),
+        log,
+        metrics: metrics.clone(),
+        turned_away: Few::default(),
+        hints: Mutex::default(),
+    });
     let hearing = Arc::clone(&told);
-    let Plan { relays, file, metrics: metrics_at, port_file, .. } = plan;
+    let Plan { relays, origin, metrics: metrics_at, port_file, .. } = plan;
     let configs = relays.iter().map(|described| described.config.clone());
     let relay = match Relay::bind(configs, move |event| hearing.hear(event)) {
         Ok(relay) => relay,
@@ -69,7 +75,7 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
         None => None,
     };
     let handle = relay.handle();
-    let heard = match heed_signals(&handle, &told, file) {
+    let heard = match heed_signals(&handle, &told, origin) {
         Ok(heard) => heard,
         Err(error) => return failed(&format!("cannot wait for signals: {}", describe_error(&error))),
     };
@@ -115,10 +121,10 @@ fn tell_certificate(described: &Described, made: &str) {
 }
 
 /// From here on signals are heeded: the first shuts the relay down, a second cuts what is open and exits, SIGUSR1 lists what is
-/// open, and SIGHUP opens the log again and reads the file anew, if there is one. Gives those that have come.
+/// open, and SIGHUP opens the log again and reads the files anew. Gives those that have come.
 ///
-/// A terminal that is closed sends SIGHUP too. A relay that has one, and no file, is shut down by it.
-fn heed_signals(handle: &Handle, told: &Arc<Told>, file: Option<File>) -> io::Result<Arc<Heard>> {
+/// A terminal that is closed sends SIGHUP too. A relay that has one, and no `--config` file, is shut down by it.
+fn heed_signals(handle: &Handle, told: &Arc<Told>, origin: Origin) -> io::Result<Arc<Heard>> {
     let printer = &told.printer;
     let heard: Arc<Heard> = Arc::default();
     let (stopping, noted) = (handle.clone(), Arc::clone(&heard));
@@ -139,11 +145,12 @@ fn heed_signals(handle: &Handle, told: &Arc<Told>, file: Option<File>) -> io::Re
             saying.say(&format!("{}: waiting for {open} to finish", signal.name()));
         }
     };
-    if file.is_none() && (io::stdin().is_terminal() || io::stderr().is_terminal()) {
+    let is_command_line = matches!(origin, Origin::CommandLine(_));
+    if is_command_line && (io::stdin().is_terminal() || io::stderr().is_terminal()) {
         signals::on_signal(stop)?;
     } else {
         let (handle, told) = (handle.clone(), Arc::clone(told));
-        signals::on_signal_or_hangup(stop, move || begin_anew(&told, file.as_ref(), &handle))?;
+        signals::on_signal_or_hangup(stop, move || begin_anew(&told, &origin, &handle))?;
     }
     let handle = handle.clone();
     signals::on_request(move || {
@@ -157,16 +164,17 @@ fn heed_signals(handle: &Handle, told: &Arc<Told>, file: Option<File>) -> io::Re
     Ok(heard)
 }
 
-/// Opens the log again, and goes on with what the file says now, if there is one.
-fn begin_anew(told: &Told, file: Option<&File>, handle: &Handle) {
+/// Opens the log again, and goes on with what the files say now: that of `--config`, or the certificates.
+fn begin_anew(told: &Told, origin: &Origin, handle: &Handle) {
     service_manager::reloading();
     match told.log.as_ref().map(Log::reopen) {
         Some(Ok(())) => told.printer.say("the log is opened again"),
         Some(Err(wrong)) => complain(&format!("{wrong}; it goes on in the file that is open")),
         None => {}
     }
-    if let Some(file) = file {
-        reload(file, handle, &told.printer);
+    match origin {
+        Origin::File(file) => reload(file, handle, &told.printer),
+        Origin::CommandLine(args) => reload_certificates(args, handle, &told.printer),
     }
     service_manager::reloaded(handle);
 }
@@ -182,8 +190,36 @@ fn reload(file: &File, handle: &Handle, printer: &Printer) {
     }
 }
 
+/// Goes on with the certificates that the files of the command line hold now. If they cannot be used, those that are used stay.
+fn reload_certificates(args: &Args, handle: &Handle, printer: &Printer) {
+    let (described, files) = match plan::again(args) {
+        None => return,
+        Some(Ok(again)) => again,
+        Some(Err(wrong)) => {
+            wrong.conclude();
+            return complain("the certificates stay as they are");
+        }
+    };
+    match handle.reload([described.config]) {
+        Ok(_) => {
+            let files: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
+            let is = if files.len() == 1 { "is" } else { "are" };
+            printer.say(&format!("{} {is} read again, for new connections", files.join(", ")));
+        }
+        Err(error) => complain(&format!("{error}; the certificates stay as they are")),
+    }
+}
+
 fn take_over(described: &DescribedInFile, file: &File, handle: &Handle, printer: &Printer) {
     let (before, listening) = (handle.configured_endpoints(), handle.local_endpoints());
+    // What a socket is that was passed or stays, nothing but its own endpoint tells.
+    let is_unsuited = |described: &Described| {
+        let place = before.iter().position(|listen| *listen == described.config.listen);
+        place.and_then(|place| listening.get(place)).is_some_and(|endpoint| !described.is_suited_to(endpoint))
+    };
+    if described.relays.iter().any(is_unsuited) {
+        return complain(&format!("{NOT_OF_A_NETWORK}; the settings stay as they are"));
+    }
     let configs = described.relays.iter().map(|described| described.config.clone());
     let Reloaded { kept, added, removed, .. } = match handle.reload(configs) {
         Ok(reloaded) => reloaded,

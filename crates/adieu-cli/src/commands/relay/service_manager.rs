@@ -2,7 +2,7 @@
 //!
 //! Without a manager (NOTIFY_SOCKET) nothing is told. sd_notify(3).
 
-use crate::os::service_manager::{monotonic_micros, tell, watchdog_timeout};
+use crate::os::service_manager::{self as manager, monotonic_micros, tell, watchdog_timeout};
 use crate::printer::complain;
 use adieu::{Endpoint, describe_error};
 use adieu_relay::Handle;
@@ -34,32 +34,17 @@ pub(super) fn kept_as(listen: &Endpoint) -> Option<String> {
 
 /// Lets the manager keep the sockets that listen, and close those that no relay has any more.
 fn keep_sockets(handle: &Handle) {
-    #[cfg(unix)]
-    {
-        use crate::os::service_manager as manager;
-        let kept = handle.listening_sockets().and_then(|sockets| {
-            let named = |(listen, socket)| Some((kept_as(&listen)?, socket));
-            let sockets: Vec<_> = sockets.into_iter().filter_map(named).collect();
-            manager::keep_sockets(&sockets)?;
-            manager::let_go_of_what_is_left(KEPT)
-        });
-        if let Err(error) = kept {
-            complain(&format!("the service manager keeps no sockets: {}", describe_error(&error)));
-        }
+    if let Err(error) = manager::keep_sockets(handle, kept_as, KEPT) {
+        complain(&format!("the service manager keeps no sockets: {}", describe_error(&error)));
     }
-    #[cfg(not(unix))]
-    let _ = handle;
 }
 
 /// A relay listens there no more.
 pub(super) fn let_go(listen: &Endpoint) {
-    #[cfg(unix)]
     if let Some(name) = kept_as(listen) {
         // To be closed by us alone is not worth a word.
-        let _ = crate::os::service_manager::let_go(&name);
+        let _ = manager::let_go(&name);
     }
-    #[cfg(not(unix))]
-    let _ = listen;
 }
 
 /// Everything is open, and clients are served. From here on it hears that we live, if it wants to.

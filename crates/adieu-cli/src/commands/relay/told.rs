@@ -3,25 +3,30 @@
 use super::log::{Line, direction};
 use super::service_manager;
 use crate::addresses::{named, peer_name};
+use crate::hints;
 use crate::printer::{Printer, complain};
 use crate::said;
 use crate::sink::{Sink, Target};
 use adieu::faults::Injected;
 use adieu::{Ending, Endpoint, describe_error};
 use adieu_relay::{Closed, Metrics, RelayEvent, TurnedAway};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What lasts longer is for good.
+const CENTURY: Duration = Duration::from_secs(3_155_760_000);
 
 /// How long a log may take that somebody must read.
 const FOR_THE_LOG: Duration = Duration::from_secs(1);
 
-/// The log of connections.
+/// The log of connections. A thread writes it: no worker waits for a disk that hangs, or for whoever reads a FIFO.
 pub(super) struct Log {
     path: PathBuf,
     file: Sink,
-    is_lost: AtomicBool,
+    is_lost: Arc<AtomicBool>,
 }
 
 impl Log {
@@ -31,8 +36,12 @@ impl Log {
     ///
     /// A sentence that names the file.
     pub(super) fn open(path: &Path) -> Result<Self, String> {
-        let file = Sink::new(target(path)?, |lines| said::dropped(lines, true));
-        Ok(Self { path: path.to_owned(), file, is_lost: AtomicBool::new(false) })
+        let is_lost = Arc::new(AtomicBool::new(false));
+        let (path, lost) = (path.to_owned(), Arc::clone(&is_lost));
+        let named = path.clone();
+        let failed = move |error: &std::io::Error| fail(&lost, &named, error);
+        let file = Sink::beside(target(&path)?, |lines| said::dropped(lines, true), failed);
+        Ok(Self { path, file, is_lost })
     }
 
     /// Opens it by its name again: the file that had this name may have been renamed.
@@ -45,25 +54,24 @@ impl Log {
         Ok(())
     }
 
-    fn write(&self, json: &str) {
-        if let Err(error) = self.file.write(&format!("{json}\n")) {
-            self.fail(&error);
-        }
-    }
-
-    /// Said once, and in the exit status.
-    fn fail(&self, error: &std::io::Error) {
-        if !self.is_lost.swap(true, Ordering::Relaxed) {
-            complain(&cannot_write(&self.path, error));
-        }
+    /// False: there is no room for the line, because those before it are not written.
+    fn write(&self, json: &str) -> bool {
+        self.file.write(&format!("{json}\n")).unwrap_or(true)
     }
 
     /// Whether every line is where it belongs.
     pub(super) fn finish(&self) -> bool {
         if let Err(error) = self.file.finish(FOR_THE_LOG) {
-            self.fail(&error);
+            fail(&self.is_lost, &self.path, &error);
         }
         !self.is_lost.load(Ordering::Relaxed)
+    }
+}
+
+/// Said once, and in the exit status.
+fn fail(is_lost: &AtomicBool, path: &Path, error: &std::io::Error) {
+    if !is_lost.swap(true, Ordering::Relaxed) {
+        complain(&cannot_write(path, error));
     }
 }
 
@@ -85,6 +93,40 @@ pub(super) struct Told {
     pub(super) printer: Arc<Printer>,
     pub(super) log: Option<Log>,
     pub(super) metrics: Option<Arc<Metrics>>,
+    pub(super) turned_away: Few,
+    /// The hints that were given.
+    pub(super) hints: Mutex<BTreeSet<&'static str>>,
+}
+
+/// How many clients that are turned away have a line in a second. More are counted.
+const LINES_A_SECOND: u32 = 100;
+
+/// Lets a bounded number through in each second, and counts those that it does not.
+#[derive(Default)]
+pub(super) struct Few(Mutex<Second>);
+
+#[derive(Default)]
+struct Second {
+    began: Option<Instant>,
+    lines: u32,
+    unlogged: u64,
+}
+
+impl Few {
+    /// How many were not let through since the last one that was. `None`: this one is not either.
+    fn next(&self, now: Instant) -> Option<u64> {
+        let mut second = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_over = |began: Instant| now.saturating_duration_since(began) >= Duration::from_secs(1);
+        if second.began.is_none_or(is_over) {
+            (second.began, second.lines) = (Some(now), 0);
+        }
+        if second.lines >= LINES_A_SECOND {
+            second.unlogged += 1;
+            return None;
+        }
+        second.lines += 1;
+        Some(std::mem::take(&mut second.unlogged))
+    }
 }
 
 /// Which, in which direction, and where.
@@ -100,8 +142,11 @@ impl Told {
             metrics.observe(event);
         }
         match event {
-            RelayEvent::Closed(closed) => self.closed(closed),
+            RelayEvent::Closed(closed) => self.closed(closed, None),
             RelayEvent::AcceptFailed { error, .. } => complain(&error.to_string()),
+            RelayEvent::NoRoom { most } => complain(&format!(
+                "{most} connections are open, and there are descriptors for no more (ulimit -n): further clients wait"
+            )),
             RelayEvent::Accepted { id, client, .. } if self.printer.is_verbose() => {
                 said::about(Some(*id), || self.printer.connected_from(Some(client), None));
             }
@@ -120,18 +165,24 @@ impl Told {
             }
             RelayEvent::UpstreamFailed { id, error, .. } => self.step(Some(*id), || error.to_string()),
             RelayEvent::Draining { open, grace } => service_manager::stopping(*open, *grace),
-            RelayEvent::UpstreamDown { upstream, .. } => {
-                self.printer.say(&format!("upstream {upstream} is down"));
+            RelayEvent::UpstreamDown { relay, upstream, error, left_alone } => {
+                let left_alone = in_words(*left_alone);
+                self.at(&format!(
+                    "relay {relay}: upstream {upstream} is down, and is left alone for {left_alone}: {error}"
+                ));
             }
-            RelayEvent::UpstreamUp { upstream, .. } => {
-                self.printer.say(&format!("upstream {upstream} is back"));
+            RelayEvent::UpstreamUp { relay, upstream, was_down } => {
+                let was_down = in_words(*was_down);
+                self.at(&format!("relay {relay}: upstream {upstream} is back after {was_down}"));
             }
             RelayEvent::NameFailed { host, error, .. } => {
                 complain(&format!("{host}: {error}; addresses that were known are kept"));
             }
             RelayEvent::NameResolved { host, .. } => self.printer.say(&format!("{host} is resolved again")),
-            RelayEvent::TurnedAway { client, why, .. } => {
-                self.step(None, || format!("{} is reset: {}", peer_name(Some(client)), turned_away(*why)));
+            RelayEvent::TurnedAway { closed, .. } => {
+                if let Some(unlogged) = self.turned_away.next(Instant::now()) {
+                    self.closed(closed, Some(unlogged));
+                }
             }
             _ => {}
         }
@@ -143,21 +194,53 @@ impl Told {
         }
     }
 
-    fn closed(&self, closed: &Closed) {
+    /// Says it with the moment, which JSON has anyway.
+    fn at(&self, text: &str) {
+        if said::is_json() {
+            self.printer.say(text);
+        } else {
+            self.printer.say(&format!("{} {text}", said::now()));
+        }
+    }
+
+    fn closed(&self, closed: &Closed, unlogged: Option<u64>) {
         let is_good = closed.ending() == Ending::Graceful;
-        let json = || said::json(&Line::of(closed));
-        if let Some(log) = &self.log {
-            log.write(&json());
+        let json = || said::json(&Line::of(closed, unlogged));
+        if let Some(log) = &self.log
+            && !log.write(&json())
+            && let Some(metrics) = &self.metrics
+        {
+            metrics.note_line_dropped();
         }
         let text = || {
             let client = peer_name(Some(&closed.client));
             let upstream = closed.upstream.as_ref().map(Endpoint::to_string);
             let upstream = upstream.or_else(|| named(closed.local.as_ref())).unwrap_or_default();
             let took = closed.duration.as_secs_f64();
-            format!("{} #{} {client} to {upstream}, {took:.3} s: {closed}", said::now(), closed.id)
+            let what = match closed.turned_away() {
+                Some(why) => format!("turned away: {}", turned_away(why)),
+                None => closed.sentence(hints::option),
+            };
+            let more = unlogged.filter(|more| *more > 0);
+            let more = more.map(|more| format!("; {more} more before it have no line")).unwrap_or_default();
+            format!("{} #{} {client} to {upstream}, {took:.3} s: {what}{more}", said::now(), closed.id)
         };
-        said::about(Some(closed.id), || self.printer.relayed(json, text, is_good));
+        // Each hint is given once: a busy relay would say it again with every connection.
+        let is_new =
+            |hint: &&'static str| self.hints.lock().unwrap_or_else(PoisonError::into_inner).insert(*hint);
+        let hint = || hints::for_relayed(closed).filter(is_new);
+        said::about(Some(closed.id), || self.printer.relayed(json, text, hint, is_good));
     }
+}
+
+/// A time in words, with no more digits than are of use.
+fn in_words(time: Duration) -> String {
+    if time > CENTURY {
+        return "good".to_owned();
+    }
+    let unit = if time < Duration::from_secs(1) { Duration::from_millis(1) } else { Duration::from_secs(1) };
+    let rounded = time.as_nanos() - time.as_nanos() % unit.as_nanos();
+    humantime::format_duration(Duration::from_nanos(u64::try_from(rounded).unwrap_or(u64::MAX))).to_string()
 }
 
 /// Why a client was turned away, with the option that says so.
@@ -169,5 +252,20 @@ fn turned_away(why: TurnedAway) -> &'static str {
         TurnedAway::TooFast => "more clients came than --accept-rate lets in",
         TurnedAway::NotAProxy => "it is not one of the proxies of --accept-proxy",
         _ => "it is not let in",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_has_few_lines_and_is_counted() {
+        let (few, now) = (Few::default(), Instant::now());
+        let told = (0..1000).filter(|_| few.next(now).is_some()).count();
+        assert_eq!(told, LINES_A_SECOND as usize);
+        let later = now + Duration::from_secs(1);
+        assert_eq!(few.next(later), Some(1000 - u64::from(LINES_A_SECOND)));
+        assert_eq!(few.next(later), Some(0));
     }
 }

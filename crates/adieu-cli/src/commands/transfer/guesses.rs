@@ -4,7 +4,7 @@
 
 use adieu::Address;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,11 +30,7 @@ pub(super) enum Guesser {
 
 impl Guesser {
     pub(super) fn of(peer: Option<&Address>) -> Self {
-        let Some(address) = peer.and_then(Address::socket_addr) else { return Self::Local };
-        Self::Address(match address.ip().to_canonical() {
-            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-            v4 @ IpAddr::V4(_) => v4,
-        })
+        peer.and_then(adieu_relay::source_of).map_or(Self::Local, Self::Address)
     }
 }
 

@@ -9,6 +9,8 @@ mod orphans;
 pub(crate) mod service_manager;
 pub(crate) mod signals;
 mod standard;
+#[cfg(all(target_os = "linux", target_env = "gnu", not(test)))]
+mod start;
 
 #[cfg(target_os = "linux")]
 pub(crate) use orphans::{leave_to_another, reap_as_init};

@@ -1,5 +1,7 @@
 //! What a service tells the manager that started it: nothing, because nobody here asks for it in this way.
 
+use adieu::Endpoint;
+use adieu_relay::Handle;
 use std::io;
 use std::time::Duration;
 
@@ -16,4 +18,20 @@ pub(crate) const fn watchdog_timeout() -> Option<Duration> {
 /// A clock of the manager's.
 pub(crate) const fn monotonic_micros() -> u64 {
     0
+}
+
+/// Nobody keeps sockets.
+#[expect(clippy::unnecessary_wraps, reason = "on Unix it can fail")]
+pub(crate) fn keep_sockets(
+    _relay: &Handle,
+    _name_of: impl Fn(&Endpoint) -> Option<String>,
+    _prefix: &str,
+) -> io::Result<()> {
+    Ok(())
+}
+
+/// Nobody keeps sockets.
+#[expect(clippy::unnecessary_wraps, reason = "on Unix it can fail")]
+pub(crate) fn let_go(_name: &str) -> io::Result<()> {
+    Ok(())
 }

@@ -136,7 +136,7 @@ fn asked_again_and_again(c: &mut Connection, segments: impl Fn(u32) -> u64) -> O
             last_heard: Some(now),
             segments_received: Some(segments(look)),
             asking,
-            answer_within: None,
+            ..Path::default()
         };
         c.handle_sample(now, Sample { path, ..clear(1) });
         if c.is_decided() {
@@ -181,7 +181,7 @@ fn an_acknowledgement_is_an_answer_to_what_was_asked() {
         c.request_sample();
         assert_eq!(c.poll_action(), Some(Action::Sample));
         let asking = Some(Asking { retransmissions: look, probes: 0, every: ms(10) });
-        let path = Path { last_heard: Some(now), segments_received: Some(5), asking, answer_within: None };
+        let path = Path { last_heard: Some(now), segments_received: Some(5), asking, ..Path::default() };
         c.handle_sample(now, Sample { path, ..clear(1000 - u64::from(look)) });
         assert!(!c.is_decided(), "{now:?}");
     }

@@ -154,3 +154,24 @@ fn what_is_on_its_way_is_waited_for_also_while_our_output_is_held_up() {
     assert_eq!((ending, phase), (Ending::Indeterminate { missing: Missing::PeerEof }, Phase::Draining));
     assert_eq!(last, Action::Close);
 }
+
+#[test]
+fn a_fault_ends_a_connection_of_which_enough_was_received() {
+    for is_told_before in [false, true] {
+        let mut c = held(Config { drain_limit: Some(Time::ZERO), ..Config::default() }, None);
+        c.handle_received(ms(2), 7);
+        c.handle_output(ms(2), 7);
+        let reset = |c: &mut Connection| c.handle_fault(ms(3), Fault { call: Call::SocketError, ..RESET });
+        if is_told_before {
+            reset(&mut c);
+            assert!(!c.is_decided(), "what came before the reset is still to be received");
+        }
+        c.handle_enough(ms(3));
+        if !is_told_before {
+            assert!(!c.is_decided());
+            reset(&mut c);
+        }
+        let outcome = finish(&mut c, ms(3), clear(0));
+        assert_eq!(outcome.ending, Ending::Reset { by: Side::Peer }, "{is_told_before}");
+    }
+}

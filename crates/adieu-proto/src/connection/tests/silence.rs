@@ -152,7 +152,7 @@ fn a_stalled_peer_that_answers_probes_is_not_dead_and_one_that_does_not_is() {
             let segments_received = Some(if dead { 1 } else { u64::from(look) });
             let asking = Some(Asking { retransmissions: 0, probes: look, every: ms(6000) });
             let last_heard = Some(now);
-            let path = Path { last_heard, segments_received, asking, answer_within: None };
+            let path = Path { last_heard, segments_received, asking, ..Path::default() };
             c.handle_sample(now, Sample { path, ..clear(500) });
             c.handle_waiting(now, blocked);
         }

@@ -233,3 +233,179 @@ fn an_abort_waits_until_what_the_transport_owes_is_sent() {
     c.handle_sample(ms(3), clear(0));
     assert_eq!(c.poll_action(), Some(Action::Abort));
 }
+
+/// Both streams have ended, our end at 2 ms; the peer's EOF came at 3 ms.
+fn both_ended(config: Config) -> Connection {
+    let mut c = half_closed(config);
+    c.handle_stream_end(ms(3));
+    c.handle_end_mark();
+    c.handle_eof(ms(3));
+    c
+}
+
+/// After a reset: what is unacknowledged, how long ago the peer's TCP was heard, and how long an answer of it takes at least.
+fn reset(unacknowledged: Unacknowledged, last_heard: Option<Time>, answer_after: Option<Time>) -> Sample {
+    let path = Path { last_heard, answer_after, ..Path::default() };
+    let socket_error = SocketError::Fault(Fault { call: Call::SocketError, ..RESET });
+    Sample { unacknowledged, path, socket_error }
+}
+
+const ANSWERED: Option<Time> = Some(ms(5));
+
+#[test]
+fn a_reset_that_answers_our_end_alone_is_no_reset() {
+    let marked = || Config { end_mark: true, ..Config::default() };
+    for kind in [FaultKind::Reset, FaultKind::BrokenPipe] {
+        let mut c = both_ended(marked());
+        let mut look = reset(Unacknowledged::End, Some(ms(8)), ANSWERED);
+        look.socket_error = SocketError::Fault(Fault { call: Call::SocketError, kind, code: None });
+        assert_eq!(c.poll_action(), Some(Action::Sample));
+        c.handle_sample(ms(7), look);
+        assert_eq!(c.poll_action(), Some(Action::Close), "nothing more is to be learnt");
+        c.handle_closed(ms(8));
+        let outcome = c.outcome().expect("it is closed");
+        assert_eq!((outcome.ending, outcome.phase), (Ending::Graceful, Phase::Closing));
+        let expected = Evidence {
+            eof: true,
+            socket_error_clear: Some(false),
+            unacknowledged: Some(0),
+            fin_acknowledged: Some(false),
+            end_mark: Some(true),
+            end_refused: true,
+            ..Evidence::default()
+        };
+        assert_eq!(outcome.evidence, expected);
+    }
+    // An EOF that may stand for the mark.
+    let mut c = half_closed(Config::default());
+    c.handle_eof(ms(3));
+    let outcome = finish(&mut c, ms(9), reset(Unacknowledged::End, Some(ms(0)), None));
+    assert_eq!((outcome.ending, outcome.evidence.end_refused), (Ending::Graceful, true));
+}
+
+#[test]
+fn a_reset_that_may_have_another_reason_stays_one() {
+    use Unacknowledged::{End, Octets, Uncounted, Unknown};
+    let heard = Some(ms(60_000));
+    // Bytes of ours are missing, some of our end was taken, nobody can tell; it came before an answer can; nobody has heard the
+    // peer's TCP for long, or can tell.
+    for (at, look) in [
+        (7, reset(Octets(2), heard, ANSWERED)),
+        (7, reset(Octets(1), heard, ANSWERED)),
+        (7, reset(Octets(0), heard, ANSWERED)),
+        (7, reset(Uncounted, heard, ANSWERED)),
+        (7, reset(Unknown, heard, ANSWERED)),
+        (5, reset(End, heard, ANSWERED)),
+        (7, reset(End, Some(ms(60_001)), ANSWERED)),
+        (7, reset(End, None, ANSWERED)),
+    ] {
+        let mut c = both_ended(Config { end_mark: true, ..Config::default() });
+        assert_eq!(c.poll_action(), Some(Action::Sample));
+        c.handle_sample(ms(at), look);
+        let outcome = finish(&mut c, ms(20_000), reset(End, heard, ANSWERED));
+        assert_eq!(outcome.ending, Ending::Reset { by: Side::Peer }, "{look:?} at {at}");
+        assert!(!outcome.evidence.end_refused);
+    }
+    // At the very moment, give or take what clocks are worth.
+    let mut c = both_ended(Config { end_mark: true, ..Config::default() });
+    assert_eq!(finish(&mut c, ms(6), reset(End, heard, ANSWERED)).ending, Ending::Graceful);
+}
+
+#[test]
+fn only_a_peer_that_has_ended_refuses_our_end() {
+    let look = reset(Unacknowledged::End, Some(ms(0)), None);
+    // Its EOF is missing: a peer that left our bytes unread closes like this.
+    let mut c = half_closed(Config { end_mark: true, ..Config::default() });
+    c.handle_stream_end(ms(3));
+    c.handle_end_mark();
+    c.request_sample();
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    c.handle_sample(ms(9), look);
+    c.handle_eof(ms(9));
+    assert_eq!(finish(&mut c, ms(9), look).ending, Ending::Reset { by: Side::Peer });
+    // Its mark is missing.
+    let mut c = half_closed(Config { end_mark: true, ..Config::default() });
+    c.handle_eof(ms(3));
+    assert_eq!(finish(&mut c, ms(9), look).ending, Ending::Truncated);
+    // Our end is not sent, or could not be.
+    let mut c = halves(Config::default(), true, false);
+    c.request_sample();
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    c.handle_sample(ms(9), look);
+    assert_eq!(finish(&mut c, ms(9), look).ending, Ending::Reset { by: Side::Peer });
+    let mut c = halves(Config::default(), true, false);
+    c.handle_input_eof();
+    assert_eq!(c.poll_action(), Some(Action::ShutdownSend));
+    let refused = Fault { call: Call::Shutdown, kind: FaultKind::NotConnected, code: None };
+    c.handle_shutdown(ms(4), Err(refused));
+    assert_eq!(finish(&mut c, ms(9), look).ending, Ending::Reset { by: Side::Peer });
+    // What our kernel gave up, or a timeout, is no answer.
+    let mut c = both_ended(Config::default());
+    let fault = Fault { call: Call::SocketError, kind: FaultKind::TimedOut, code: None };
+    let given_up = Sample { socket_error: SocketError::Fault(fault), ..look };
+    assert_eq!(finish(&mut c, ms(9), given_up).ending, Ending::TimedOut { timer: Timer::Kernel });
+}
+
+#[test]
+fn an_end_that_was_refused_stays_so_until_the_program_closes() {
+    let mut c = Connection::new(Config::default());
+    c.hold();
+    c.handle_connected(ms(1));
+    c.handle_input_eof();
+    assert_eq!(c.poll_action(), Some(Action::ShutdownSend));
+    c.handle_shutdown(ms(2), Ok(()));
+    c.handle_stream_end(ms(3));
+    c.handle_eof(ms(3));
+    c.request_sample();
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    c.handle_sample(ms(4), reset(Unacknowledged::End, Some(ms(0)), None));
+    assert_eq!((c.poll_action(), c.is_decided()), (None, false));
+    c.handle_close(ms(90_000));
+    let later = Sample { socket_error: SocketError::Clear, ..reset(Unacknowledged::End, None, None) };
+    assert_eq!(finish(&mut c, ms(90_000), later).ending, Ending::Graceful);
+}
+
+#[test]
+fn our_end_waits_for_the_eof_of_a_peer_that_has_ended_its_stream() {
+    let holding = || {
+        let mut c = Connection::new(Config { end_hold: Some(ms(20)), dead_peer: None, ..Config::default() });
+        c.handle_connected(ms(1));
+        c.handle_stream_end(ms(3));
+        assert_eq!(c.poll_timeout(), None, "our input has not ended");
+        c.handle_input_eof();
+        assert_eq!((c.poll_action(), c.is_about_to_shut_down()), (None, false));
+        assert_eq!(c.poll_timeout(), Some(ms(23)));
+        c
+    };
+    let mut c = holding();
+    c.handle_eof(ms(4));
+    assert!(c.is_about_to_shut_down());
+    assert_eq!((c.poll_timeout(), c.poll_action()), (None, Some(Action::ShutdownSend)));
+
+    let mut c = holding();
+    c.handle_timeout(ms(22));
+    assert_eq!(c.poll_action(), None);
+    c.handle_timeout(ms(23));
+    assert_eq!((c.poll_timeout(), c.poll_action()), (None, Some(Action::ShutdownSend)));
+
+    let mut c = holding();
+    c.handle_fault(ms(4), RESET);
+    assert_eq!(end(&mut c, ms(4)).0, Ending::Reset { by: Side::Peer });
+}
+
+#[test]
+fn our_end_does_not_wait_once_it_is_released() {
+    for ended_before in [true, false] {
+        let mut c = Connection::new(Config { end_hold: Some(ms(20)), ..Config::default() });
+        c.handle_connected(ms(1));
+        if ended_before {
+            c.handle_stream_end(ms(3));
+        }
+        c.release_end();
+        if !ended_before {
+            c.handle_stream_end(ms(3));
+        }
+        c.handle_input_eof();
+        assert_eq!(c.poll_action(), Some(Action::ShutdownSend));
+    }
+}

@@ -27,7 +27,7 @@ impl Run {
         let mut report = Report::of_datagrams(
             role,
             Some(self.session.transport),
-            facts.endpoint.clone(),
+            facts.endpoint.to_string(),
             facts.began,
             (ending, phase),
             self.counted,

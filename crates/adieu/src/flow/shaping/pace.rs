@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 /// The rate that these options limit one direction to.
 pub(crate) fn rate_limit(options: &ExchangeOptions) -> Option<RateLimit> {
-    options.limit_rate.filter(|rate| *rate > 0).map(|rate| RateLimit::new(Some(rate)))
+    options.limit_rate.map(|rate| RateLimit::new(Some(rate)))
 }
 
 /// How fast our input goes.

@@ -40,6 +40,7 @@ impl Receives {
             if !self.has_ended {
                 peer.link.core.limit_drain(Duration::ZERO);
             }
+            peer.link.core.handle_enough(now);
             peer.link.core.release_fin(now);
         }
         true

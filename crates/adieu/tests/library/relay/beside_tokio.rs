@@ -2,6 +2,7 @@
 
 use super::*;
 use adieu::{Side, SocketOptions};
+use adieu_testkit::places;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,7 +26,7 @@ enum Came {
 /// A client and an upstream program with a relay between them. `is_narrow`: what goes up is held in the relay's receive
 /// buffer and hardly anywhere else.
 fn pair(is_ours: bool, is_narrow: bool) -> (TcpStream, TcpStream, JoinHandle<Came>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = places::listener();
     let client = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
     if is_narrow {
         client.set_recv_buffer_size(4608).expect("a size");

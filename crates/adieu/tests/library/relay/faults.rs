@@ -4,6 +4,7 @@ use super::mixed::Kind;
 use super::*;
 use adieu::Side;
 use adieu::faults::{Fault, Faults, Injected, Planned};
+use adieu_testkit::places;
 use adieu_testkit::tls::peer::{Address, Peer, Script, Setup as Tls, Step};
 use std::io::{self, ErrorKind};
 use std::sync::mpsc::Receiver;
@@ -214,7 +215,7 @@ fn a_close_with_bytes_unread_is_an_end_and_a_reset_behind_it() {
 fn a_tls_stream_is_cut_without_close_notify() {
     const SCRIPT: &Script = &[Step::Handshake, Step::ReceiveToEnd];
     on_both(|setup| {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let listener = places::listener();
         let (setup, told) = planned(setup, &[at_place(Fault::TlsCut)]);
         let setup = Setup { listen: Kind::Tls.listen(setup.listen.clone()), ..setup };
         let (at, relaying) = setup.start("127.0.0.1:0", listener.local_addr().expect("bound").into());

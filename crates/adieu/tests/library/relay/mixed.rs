@@ -4,6 +4,7 @@ use super::*;
 use adieu::exchange::{Input, Output};
 use adieu::tls::{Client, Server};
 use adieu::{Limits, Report, Timer};
+use adieu_testkit::places;
 use adieu_testkit::tls::authority::Authority;
 use adieu_testkit::tls::peer::{Address, Peer, Script, Setup as Tls, Step};
 use std::io::{ErrorKind, Seek};
@@ -140,7 +141,7 @@ fn a_cut_tls_stream_is_never_passed_on_as_an_end() {
             check_cut(&relayed.b, &relayed.a, relayed.b_to_a, is_whole);
 
             // In front of it.
-            let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+            let listener = places::listener();
             let before = Setup { listen: Kind::Tls.listen(setup.listen.clone()), ..setup.clone() };
             let (at, relaying) = before.start("127.0.0.1:0", listener.local_addr().expect("bound").into());
             let address = at.to_string().parse().expect("an address");
@@ -155,6 +156,28 @@ fn a_cut_tls_stream_is_never_passed_on_as_an_end() {
             let relayed = relaying.join().expect("no panic");
             check_cut(&relayed.a, &relayed.b, relayed.a_to_b, is_whole);
         }
+    });
+}
+
+/// Its stream was whole, and so it is told, whatever became of the connection after that.
+#[test]
+fn a_tls_stream_that_has_ended_and_was_passed_on_stays_whole_when_its_sender_resets() {
+    const SCRIPT: &Script =
+        &[Step::Handshake, Step::Send(1000), Step::CloseNotify, Step::Receive(1), Step::Reset];
+    on_every_way(|setup| {
+        let peer = Peer::listen(Tls::PLAIN, SCRIPT).expect("loopback");
+        let setup = Setup { onward: Kind::Tls.connect(setup.onward.clone()), ..setup };
+        let (at, relaying) = setup.start("127.0.0.1:0", peer.address().into());
+        let mut client = patient(TcpStream::connect(at.to_string()).expect("it listens"));
+        let mut got = Vec::new();
+        client.read_to_end(&mut got).expect("the end is passed on");
+        assert_eq!(got.len(), 1000);
+        client.write_all(&request()[..1]).expect("half-closed");
+        let relayed = relaying.join().expect("no panic");
+        assert_eq!(relayed.b.ending(), Ending::Reset { by: adieu::Side::Peer }, "{relayed}");
+        assert!(is_passed_on(&relayed.a), "{relayed}");
+        assert_eq!(relayed.b_to_a.end, DirectionEnd::Whole, "{relayed}");
+        assert_ne!(relayed.a_to_b.end, DirectionEnd::Whole, "{relayed}");
     });
 }
 

@@ -1,12 +1,13 @@
 //! What is told of a relay, as a sentence and as JSON.
 
 use super::{Setup, on_both};
-use adieu::RelayReport;
+use crate::arms::runtime;
+use adieu::{ConnectOptions, ListenOptions, RelayOptions, RelayReport};
 use adieu_testkit::schema::Schema;
 use serde_json::Value;
 use socket2::SockRef;
 use std::io::{Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::Duration;
 
 /// A report's JSON, which fits its schema and is read as what it was written from.
@@ -64,4 +65,26 @@ fn a_cut_says_where_and_how() {
         let (up, down) = ("cut at its sink (reset by the peer)", "cut at its source (reset by the peer)");
         assert!(said.ends_with(&format!("a to b: 0 bytes, {up}; b to a: 14 bytes, {down}")), "{said}");
     });
+}
+
+/// A relay looks at the clock once for each turn, and while it sleeps there are none.
+#[test]
+fn a_relay_that_is_dropped_is_told_with_the_time_at_which_it_was() {
+    const ASLEEP: Duration = Duration::from_millis(60);
+    let upstream = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let onward = upstream.local_addr().expect("bound").into();
+    let report = runtime().block_on(async {
+        let place = "127.0.0.1:0".parse().expect("an endpoint");
+        let listener = adieu::tokio::Listener::bind(&place, &ListenOptions::new()).await.expect("loopback");
+        let at = listener.local_endpoint().to_string();
+        let _client = TcpStream::connect(at).expect("it listens");
+        let client = listener.accept().await.expect("a client");
+        let server = adieu::tokio::connect(&onward, &ConnectOptions::new()).await.expect("it listens");
+        let ending = client.ending_handle();
+        let options = RelayOptions::new();
+        let relaying = adieu::tokio::relay(client, server, &options);
+        tokio::time::timeout(ASLEEP, relaying).await.expect_err("both are silent");
+        ending.try_report().expect("it is over")
+    });
+    assert!(report.ended_after >= ASLEEP, "{report:?}");
 }

@@ -4,6 +4,7 @@ use super::address_of;
 use crate::arms::{Arm, BOUND, Half, bounded, on_both, runtime};
 use adieu::tls::{ClientConfig, ConfigError, Eof, Failure, ServerConfig};
 use adieu::{ConnectCause, ConnectOptions, Endpoint, ListenOptions, Listener, Report};
+use adieu_testkit::places;
 use adieu_testkit::tls::authority::{Authority, Identity};
 use adieu_testkit::tls::peer::{Peer, Script, Setup, Step};
 use rustls::RootCertStore;
@@ -12,7 +13,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, OnceLock};
 
 fn roots() -> Arc<RootCertStore> {
@@ -176,7 +177,7 @@ fn early_data_of_a_client_is_refused_and_comes_again_after_the_handshake() {
         client.enable_early_data = true;
         let client = Arc::new(client);
         // rustls's own server offers it, for the next time.
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let listener = places::listener();
         let (mut stream, may_be) = early(&client, listener.local_addr().expect("bound"), b"");
         assert!(!may_be, "it does not know the server yet");
         let config = Arc::clone(&server);

@@ -5,6 +5,7 @@ use crate::arms::{Arm, on_both};
 use adieu::exchange::{Input, Output};
 use adieu::tls::{Client, Failure, Fingerprint, Server, Version};
 use adieu::{ConnectCause, ConnectError, ConnectOptions, Endpoint, Limits, ListenOptions, Listener};
+use adieu_testkit::places;
 use adieu_testkit::tls::authority::{Authority, Identity};
 use adieu_testkit::tls::peer::{Peer, Script, Setup, Step};
 use rustls::client::ResolvesClientCert;
@@ -13,7 +14,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use std::io::Write;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -182,7 +183,7 @@ fn a_server_without_the_key_of_its_certificate_is_told_as_that_however_it_is_tru
         let config = Arc::new(config);
         for arm in [Arm::Blocking, Arm::Tokio] {
             for client in [client(), Client::new().pin(pin), Client::new().insecure()] {
-                let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+                let listener = places::listener();
                 let address = listener.local_addr().expect("bound");
                 let config = Arc::clone(&config);
                 let serving = std::thread::spawn(move || {

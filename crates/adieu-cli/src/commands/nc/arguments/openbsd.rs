@@ -276,7 +276,7 @@ impl Options<'_> {
         self.plan.at_input_end = match self.quit {
             // The peer's answer is not cut: 1.219 waits for its end.
             Some(0) if !self.listens && !self.is_udp => AtInputEnd::HalfClose,
-            Some(after) => AtInputEnd::Quit { after: seconds(after), half_closes: true },
+            Some(after) => AtInputEnd::Quit { after: seconds(after) },
             None if self.half_closes => AtInputEnd::HalfClose,
             None => AtInputEnd::KeepOpen,
         };

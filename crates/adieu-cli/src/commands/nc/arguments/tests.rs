@@ -55,7 +55,7 @@ fn glued_flags_and_options_behind_operands_are_read_as_getopt_does() {
 
 #[test]
 fn the_end_of_stdin_means_what_the_flavour_makes_of_it() {
-    let quit = |secs| AtInputEnd::Quit { after: Duration::from_secs(secs), half_closes: true };
+    let quit = |secs| AtInputEnd::Quit { after: Duration::from_secs(secs) };
     for (flavour, line, end) in [
         (Flavour::Debian, "nc h 1", AtInputEnd::KeepOpen),
         (Flavour::Debian, "nc -N h 1", AtInputEnd::HalfClose),

@@ -141,7 +141,7 @@ impl Options<'_> {
             }
         };
         self.plan.at_input_end = match self.quit {
-            Some(after) => AtInputEnd::Quit { after: seconds(after), half_closes: true },
+            Some(after) => AtInputEnd::Quit { after: seconds(after) },
             None => AtInputEnd::KeepOpen,
         };
         // With a program there is nothing to dump: what crosses goes past us.

@@ -242,6 +242,9 @@ fn connect(plan: &Plan, target: &str, line: &Line, notes: &mut Vec<String>) -> S
         all.extend(["--connect-timeout".to_owned(), duration(limit)]);
     }
     all.extend(shared(plan));
+    if plan.socket.broadcast && plan.transport == Transport::Udp {
+        all.push("--broadcast".to_owned());
+    }
     if let Some(tls) = &plan.tls {
         if tls.verify == Verify::Nothing && tls.pin.is_none() {
             all.push("--insecure".to_owned());
@@ -276,7 +279,7 @@ fn connect(plan: &Plan, target: &str, line: &Line, notes: &mut Vec<String>) -> S
     if plan.at_input_end == AtInputEnd::KeepOpen && plan.exec.is_none() && is_stream {
         notes.push("adieu always half-closes when stdin ends, as -N does.".to_owned());
     }
-    if let AtInputEnd::Quit { after, .. } = plan.at_input_end
+    if let AtInputEnd::Quit { after } = plan.at_input_end
         && plan.exec.is_none()
     {
         let after = duration(after.max(Duration::from_secs(1)));

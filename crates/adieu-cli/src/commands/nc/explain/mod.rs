@@ -197,7 +197,7 @@ fn does(plan: &Plan, line: &Line) -> Vec<String> {
 fn at_input_end(plan: &Plan) -> String {
     if plan.transport == Transport::Udp || plan.transport == Transport::UnixDatagram {
         return match plan.at_input_end {
-            AtInputEnd::Quit { after, .. } => {
+            AtInputEnd::Quit { after } => {
                 format!("When stdin has ended, waits {} for answers, and exits.", time(after))
             }
             _ => "When stdin has ended, goes on waiting for answers: datagrams have no end.".to_owned(),
@@ -212,10 +212,10 @@ fn at_input_end(plan: &Plan) -> String {
             "When stdin has ended, half-closes, so that the peer reads the end, and waits for the peer's end."
                 .to_owned()
         }
-        AtInputEnd::Quit { after, .. } if after.is_zero() => {
+        AtInputEnd::Quit { after } if after.is_zero() => {
             "When stdin has ended, half-closes and exits at once.".to_owned()
         }
-        AtInputEnd::Quit { after, .. } => format!(
+        AtInputEnd::Quit { after } => format!(
             "When stdin has ended, half-closes, and exits {} later, or as soon as the peer has ended too.",
             time(after)
         ),
@@ -292,6 +292,10 @@ mod tests {
             ("timeout 30s nc -l 9000", "adieu listen --connect-timeout 30s --deadline 30s 0.0.0.0:9000"),
             ("nc -N h 80 < 'my file' > answer", "adieu connect h:80 < 'my file' > answer"),
             ("echo 'a b' | nc -N h 80 | grep x", "echo 'a b' | adieu connect h:80 | grep x"),
+            (
+                "echo hi | nc -u -b -w1 192.0.2.255 9",
+                "echo hi | adieu connect --connect-timeout 1s --silence 1s --broadcast udp://192.0.2.255:9",
+            ),
             ("nc -d h 80", "adieu connect h:80 < /dev/null"),
             ("nc -l 9000 > out", "adieu listen --output out 0.0.0.0:9000"),
             ("nc -l 9000 >> out", "adieu listen 0.0.0.0:9000 >> out"),

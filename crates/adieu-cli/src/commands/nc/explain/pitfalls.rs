@@ -93,7 +93,7 @@ fn streams(plan: &Plan, line: &Line) -> Vec<String> {
         plan.send_only,
         "It exits 0 before the peer has acknowledged anything: what it sent may never arrive.",
     );
-    if let (AtInputEnd::Quit { after, .. }, true) = (plan.at_input_end, quits) {
+    if let (AtInputEnd::Quit { after }, true) = (plan.at_input_end, quits) {
         add(
             plan.flavour == Flavour::Traditional,
             "It exits 0 then, whether or not what it sent was acknowledged, and cuts an answer that takes longer.",

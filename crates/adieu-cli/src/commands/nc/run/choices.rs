@@ -48,7 +48,7 @@ pub(super) fn limits(plan: &Plan, side: Side) -> Limits {
         // To ncat that is a failure: whatever stdin would still have given, the peer shall not believe that it has everything.
         limits = limits.idle_ends(plan.flavour != Flavour::Ncat);
     }
-    if let AtInputEnd::Quit { after, .. } = plan.at_input_end {
+    if let AtInputEnd::Quit { after } = plan.at_input_end {
         limits = limits.drain_limit(after).idle_timeout_after_fin(after + FOR_ACKNOWLEDGEMENTS);
     }
     if plan.send_only {
@@ -85,12 +85,8 @@ fn ends_with_peer(plan: &Plan, side: Side) -> bool {
 /// What an exchange does beside moving bytes, but for what has to be opened.
 pub(super) fn exchange(plan: &Plan) -> ExchangeOptions {
     let at_input_end = match plan.at_input_end {
-        AtInputEnd::KeepOpen | AtInputEnd::Quit { half_closes: false, .. } => {
-            adieu::exchange::AtInputEnd::AfterPeer
-        }
-        AtInputEnd::HalfClose | AtInputEnd::Quit { half_closes: true, .. } => {
-            adieu::exchange::AtInputEnd::HalfClose
-        }
+        AtInputEnd::KeepOpen => adieu::exchange::AtInputEnd::AfterPeer,
+        AtInputEnd::HalfClose | AtInputEnd::Quit { .. } => adieu::exchange::AtInputEnd::HalfClose,
     };
     let mut options = ExchangeOptions::new()
         .at_input_end(at_input_end)

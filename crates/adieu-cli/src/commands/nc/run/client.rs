@@ -1,15 +1,13 @@
 //! The side that connects: each port after the other, each address of the host after the other.
 
 use super::super::flavour::Flavour;
-use super::super::plan::{AtInputEnd, Mode, Plan, Transport};
+use super::super::plan::{Mode, Plan, Transport};
 use super::choices::{self, Side};
 use super::session::{Done, Run};
 use super::voice::words_of;
 use super::{hosts, secured};
-use adieu::{AttemptError, ConnectCause, ConnectError, ConnectOptions, Connection, Endpoint, Event, Report};
+use adieu::{AttemptError, ConnectCause, ConnectError, ConnectOptions, Connection, Endpoint, Report};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// Runs a plan that connects.
 pub(super) fn run(run: &Run) -> Done {
@@ -51,13 +49,8 @@ fn options(run: &Run) -> Result<ConnectOptions, String> {
         .socket(choices::socket(plan))
         .data_path(choices::data_path(plan))
         .interrupt(&run.interrupt);
-    if matches!(plan.at_input_end, AtInputEnd::Quit { .. }) {
-        let last = Arc::clone(&run.last_received);
-        options = options.observer(move |at, event| {
-            if let Event::Received { bytes: 1.. } = event {
-                last.store(u64::try_from(at.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
-            }
-        });
+    if let Some(observer) = run.rhythm_observer() {
+        options = options.observer(observer);
     }
     if let Some(tls) = &plan.tls {
         options = options.tls(choices::tls_client(tls)?);

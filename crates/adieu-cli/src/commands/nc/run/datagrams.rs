@@ -27,7 +27,7 @@ const AFTER_INPUT: Duration = Duration::from_millis(250);
 fn terms(run: &Run) -> Exchange {
     let plan = &run.plan;
     let mut terms = Exchange::new().silence(match (plan.at_input_end, plan.flavour) {
-        (AtInputEnd::Quit { after, .. }, _) => Some(after.max(AFTER_INPUT)),
+        (AtInputEnd::Quit { after }, _) => Some(after.max(AFTER_INPUT)),
         // ncat ends with stdin, but not where it listens, or has none.
         (_, Flavour::Ncat) if Side::of(&plan.mode) == Side::Connects && !plan.recv_only => {
             Some(plan.idle_timeout.unwrap_or(AFTER_INPUT))
@@ -126,6 +126,9 @@ fn ports_of(run: &Run, host: &str, address: SocketAddr, ports: &[u16], options: 
                 continue;
             }
         };
+        if plan.flavour == Flavour::Ncat {
+            run.voice.tell_verbosely(|| format!("Connected to {}:{port}.", address.ip()));
+        }
         // OpenBSD's sends four X to see whether somebody is there: in a scan, and with -v.
         let probes_first =
             run.voice.is_verbose() && matches!(plan.flavour, Flavour::Debian | Flavour::OpenBsd);
@@ -150,12 +153,12 @@ fn ports_of(run: &Run, host: &str, address: SocketAddr, ports: &[u16], options: 
 
 /// Whether nobody says that nobody receives there.
 fn probe(run: &Run, peer: &Peer) -> bool {
-    let (payload, wait) = match run.plan.flavour {
-        Flavour::Debian | Flavour::OpenBsd => ("X", Duration::from_secs(3)),
-        Flavour::Ncat => ("\0", run.plan.idle_timeout.unwrap_or(Duration::from_secs(2))),
-        Flavour::Traditional => ("\0", run.plan.connect_timeout.unwrap_or(Duration::from_secs(1))),
+    let (payload, times, wait) = match run.plan.flavour {
+        Flavour::Debian | Flavour::OpenBsd => ("X", 4, Duration::from_secs(3)),
+        Flavour::Ncat => ("\0", 1, run.plan.idle_timeout.unwrap_or(Duration::from_secs(2))),
+        Flavour::Traditional => ("\0", 2, run.plan.connect_timeout.unwrap_or(Duration::from_secs(1))),
     };
-    let probe = Probe::new().payload(payload).times(4, Duration::from_millis(250));
+    let probe = Probe::new().payload(payload).times(times, Duration::from_millis(250));
     let probe = match run.plan.flavour {
         _ if run.plan.zero_io => probe.wait(wait),
         // What is answered belongs to the conversation.
@@ -178,13 +181,8 @@ fn say_open(run: &Run, host: &str, address: SocketAddr) {
         Flavour::Traditional => {
             voice.tell_verbosely(|| format!("{} open", traditionally(plan, host, address)));
         }
-        Flavour::Ncat => voice.tell_verbosely(|| {
-            if plan.zero_io {
-                "UDP packet sent successfully".to_owned()
-            } else {
-                format!("Connected to {}:{port}.", address.ip())
-            }
-        }),
+        Flavour::Ncat if plan.zero_io => voice.tell_verbosely(|| "UDP packet sent successfully".to_owned()),
+        Flavour::Ncat => {}
     }
 }
 
@@ -236,7 +234,7 @@ pub(super) fn listen(run: &Run) -> Done {
         Mode::Connect { .. } | Mode::ConnectUnix { .. } => unreachable!("it is a plan that receives first"),
     };
     let bound = match bound {
-        Ok(bound) => filtered(plan, bound),
+        Ok(bound) => filtered(run, bound),
         Err(done) => return done,
     };
     tell_tests_of_listening(plan);
@@ -272,7 +270,15 @@ pub(super) fn listen(run: &Run) -> Done {
 }
 
 /// Takes only what comes from where the plan lets peers in. The rest is left aside, without a word to whoever sent it.
-fn filtered(plan: &Plan, bound: Bound) -> Bound {
+fn filtered(run: &Run, bound: Bound) -> Bound {
+    let plan = &run.plan;
+    if plan.max_connections == Some(0) {
+        let voice = run.voice.clone();
+        return bound.with_filter(move |_| {
+            voice.tell_verbosely(|| listener::denied_by_limit(0));
+            false
+        });
+    }
     let (access, only) = (plan.access.clone(), hosts::OnlyPeer::of(plan));
     if access.is_open() && only.is_none() {
         return bound;

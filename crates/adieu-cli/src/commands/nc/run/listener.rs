@@ -26,6 +26,9 @@ const REST: Duration = Duration::from_millis(100);
 /// Longer than anything is waited for without looking again.
 const LONG: Duration = Duration::from_secs(60 * 60);
 
+/// How many clients there are at once without `-m`, as in ncat.
+const MOST_CLIENTS: u32 = 100;
+
 /// Runs a plan that listens.
 pub(super) fn run(run: &Run) -> Done {
     let options = match options(run) {
@@ -69,6 +72,9 @@ fn options(run: &Run) -> Result<ListenOptions, String> {
         .socket(choices::listening_socket(plan))
         .data_path(choices::data_path(plan))
         .interrupt(&run.interrupt);
+    if let Some(observer) = run.rhythm_observer() {
+        options = options.observer(observer);
+    }
     if let Some(tls) = &plan.tls {
         let server = choices::tls_server(tls)?;
         if let Some(fingerprint) =
@@ -315,7 +321,7 @@ fn spawn(body: impl FnOnce() + Send + 'static) -> io::Result<()> {
 /// Serves clients, each on a thread of its own, until a signal comes or nobody more is accepted.
 fn serve_all(run: &Run, listener: &Listener, serve: &(dyn Fn(Connection) -> Done + Sync)) -> Done {
     let open = AtomicU32::new(0);
-    let most = run.plan.max_connections.unwrap_or(u32::MAX);
+    let most = run.plan.max_connections.unwrap_or(MOST_CLIENTS);
     let all = Mutex::new(Done::GOOD);
     let over = std::thread::scope(|scope| {
         loop {
@@ -328,8 +334,7 @@ fn serve_all(run: &Run, listener: &Listener, serve: &(dyn Fn(Connection) -> Done
             if there >= most {
                 open.fetch_sub(1, Ordering::Relaxed);
                 connection.abort();
-                run.voice
-                    .tell_verbosely(|| format!("New connection denied: connection limit reached ({there})"));
+                run.voice.tell_verbosely(|| denied_by_limit(there));
                 continue;
             }
             let (all, open) = (&all, &open);
@@ -351,6 +356,11 @@ fn serve_all(run: &Run, listener: &Listener, serve: &(dyn Fn(Connection) -> Done
     });
     // Of those that were there when nobody more was accepted, too.
     over.and(all.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// What ncat says of a client that comes while as many are served as may be.
+pub(super) fn denied_by_limit(served: u32) -> String {
+    format!("New connection denied: connection limit reached ({served})")
 }
 
 fn serve_one(run: &Run, connection: Connection) -> Done {
@@ -441,7 +451,7 @@ fn admit(run: &Run, connection: Connection) -> Result<Option<Connection>, Done> 
     }
     say_came(run, peer, connection.local_addr());
     if plan.max_connections == Some(0) {
-        voice.tell_verbosely(|| "New connection denied: connection limit reached (0)".to_owned());
+        voice.tell_verbosely(|| denied_by_limit(0));
         connection.abort();
         return if plan.keep_listening { Ok(None) } else { Err(Done::BAD) };
     }

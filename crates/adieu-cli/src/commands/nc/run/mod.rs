@@ -12,6 +12,7 @@ mod datagrams;
 mod hosts;
 mod listener;
 mod pass;
+mod rhythm;
 mod secured;
 mod session;
 mod verdict;
@@ -63,13 +64,18 @@ pub(super) fn run(plan: Plan) -> ExitStatus {
         interrupt,
         began: Instant::now(),
         dumps,
-        last_received: Arc::default(),
+        rhythm: Arc::default(),
         passed: Default::default(),
         output_is_gone: false.into(),
         plan,
     };
     if run.plan.flavour == Flavour::Ncat && run.voice.is_verbose() {
         run.voice.tell(super::help::ncat_banner().trim_start_matches("Ncat: ").trim_end());
+    }
+    if run.plan.max_connections.is_some() && !run.plan.keep_listening {
+        run.voice.tell(
+            "Warning: Maximum connections ignored, since it does not take effect without -k or --broker.",
+        );
     }
     let done = match (run.plan.transport, Side::of(&run.plan.mode)) {
         (Transport::Udp | Transport::UnixDatagram, Side::Connects) => datagrams::connect(&run),

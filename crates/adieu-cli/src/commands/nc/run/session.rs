@@ -3,8 +3,9 @@
 //! Everything here is done on the thread that calls it, so that what traces a netcat sees its calls where it expects them.
 
 use super::super::flavour::Flavour;
-use super::super::plan::{ExitRule, Plan};
+use super::super::plan::{AtInputEnd, ExitRule, Plan};
 use super::choices::{self, Side};
+use super::rhythm::Rhythm;
 use super::verdict::Verdict;
 use super::voice::Voice;
 use crate::dump::Dump;
@@ -12,9 +13,9 @@ use crate::os::{Standard, check_standard};
 use crate::printer::Printer;
 use crate::stdio;
 use adieu::exchange::{Closes, ExchangeOptions, Input, Output};
-use adieu::{Connection, Ending, Endpoint, Interrupt, LocalEnd, NeverConnected, Report, Role, Signal};
-use std::sync::Arc;
+use adieu::{Connection, Ending, Endpoint, Event, Interrupt, LocalEnd, NeverConnected, Report, Role, Signal};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A plan that runs, with what all of its connections share.
@@ -26,8 +27,8 @@ pub(super) struct Run {
     pub(super) began: Instant,
     /// What crosses is written to these, which were opened before anything was.
     pub(super) dumps: Vec<Arc<Dump>>,
-    /// When something was last received, in microseconds since the connection began; watched where the run ends by itself.
-    pub(super) last_received: Arc<AtomicU64>,
+    /// Of the peer of this connection, with `-q`.
+    pub(super) rhythm: Arc<Mutex<Rhythm>>,
     /// Bytes that passed so far, to the peers and from them.
     pub(super) passed: [AtomicU64; 2],
     /// Our output takes nothing more, from nobody.
@@ -68,6 +69,16 @@ impl Run {
     pub(super) fn rest_before(&self, place: usize) -> Option<Signal> {
         let pause = self.plan.interval.filter(|_| place > 0)?;
         self.interrupt.wait(pause)
+    }
+
+    /// What watches a peer's pauses, where a time after the end of stdin ends the connection.
+    pub(super) fn rhythm_observer(&self) -> Option<impl Fn(Duration, &Event<'_>) + Send + Sync + use<>> {
+        matches!(self.plan.at_input_end, AtInputEnd::Quit { .. }).then(|| {
+            let rhythm = Arc::clone(&self.rhythm);
+            move |at: Duration, event: &Event<'_>| {
+                rhythm.lock().unwrap_or_else(PoisonError::into_inner).observe(at, event);
+            }
+        })
     }
 
     /// stdin to the peer and the peer to stdout, as the plan says.
@@ -147,8 +158,8 @@ impl Run {
         if self.loses_output(report) {
             self.output_is_gone.store(true, Ordering::Relaxed);
         }
-        let since_received = self.last_received.swap(0, Ordering::Relaxed);
-        let verdict = Verdict::of(&self.plan, report, Duration::from_micros(since_received));
+        let rhythm = std::mem::take(&mut *self.rhythm.lock().unwrap_or_else(PoisonError::into_inner));
+        let verdict = Verdict::of(&self.plan, report, &rhythm);
         if let Some(said) = &verdict.said {
             self.voice.complain(said);
         }

@@ -6,12 +6,9 @@
 use super::super::flavour::Flavour;
 use super::super::plan::{AtInputEnd, Plan};
 use super::choices::Side;
+use super::rhythm::{Doubt, Rhythm};
 use super::voice::words_of;
 use adieu::{Ending, LocalEnd, Missing, Phase, Report, Timer, Transport};
-use std::time::Duration;
-
-/// A peer that has sent something so shortly before we leave may not be done with its answer. Whether it is, nobody can know.
-const STILL_SENDING: Duration = Duration::from_millis(100);
 
 /// What is made of a report.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,8 +42,8 @@ impl Verdict {
         Self { flavours, said: Some(format!("Idle timeout expired ({limit} ms).{quits}")), hidden: None }
     }
 
-    /// `last_received`: since the connection's beginning.
-    pub(super) fn of(plan: &Plan, report: &Report, last_received: Duration) -> Self {
+    /// `rhythm`: the peer's since the end of stdin, watched with `-q`.
+    pub(super) fn of(plan: &Plan, report: &Report, rhythm: &Rhythm) -> Self {
         let is_ncat = plan.flavour == Flavour::Ncat;
         match report.ending() {
             Ending::Connectionless if is_ncat && is_idle_end(plan, report) => Self::idle_of_ncat(plan),
@@ -58,21 +55,10 @@ impl Verdict {
             Ending::TimedOut { timer: Timer::Idle } if is_silence_of(plan, report) => {
                 lost(report).map_or_else(Self::good, Self::hides)
             }
-            // The time after stdin's end is over, and the peer was not done.
-            Ending::Indeterminate { missing: Missing::PeerEof }
-                if matches!(plan.at_input_end, AtInputEnd::Quit { after, .. } if after > STILL_SENDING)
-                    && plan.receive_limit.is_none()
-                    && !last_received.is_zero()
-                    && report.ended_after.saturating_sub(last_received) < STILL_SENDING =>
-            {
-                Self::hides(format!(
-                    "the time of -q is over, and the peer had sent something less than {} ms before: its answer may be cut: {report}",
-                    STILL_SENDING.as_millis()
-                ))
-            }
             // The time after stdin's end is over, or as much was received as was asked for.
             Ending::Indeterminate { missing: Missing::PeerEof } if ends_by_itself(plan) => {
-                lost(report).map_or_else(Self::good, Self::hides)
+                let lost = lost(report).or_else(|| cut_answer(plan, report, rhythm));
+                lost.map_or_else(Self::good, Self::hides)
             }
             Ending::TimedOut { timer: Timer::Idle } if ends_by_itself(plan) => {
                 Self::hides(lost(report).unwrap_or_else(|| report.to_string()))
@@ -137,6 +123,23 @@ fn lost(report: &Report) -> Option<String> {
     let received = report.bytes_received;
     let bytes = received.saturating_sub(report.bytes_written + report.bytes_discarded);
     (bytes > 0).then(|| format!("{bytes} of {received} received bytes were not written to stdout: {report}"))
+}
+
+/// That the time of `-q` may have ended in the middle of the peer's answer, in a sentence. `-q 0` waits for no answer.
+fn cut_answer(plan: &Plan, report: &Report, rhythm: &Rhythm) -> Option<String> {
+    let waits = matches!(plan.at_input_end, AtInputEnd::Quit { after } if !after.is_zero());
+    if !waits || plan.receive_limit.is_some() {
+        return None;
+    }
+    let why = match rhythm.doubt(report.ended_after, report.rtt)? {
+        Doubt::Pauses { silence, longest } => format!(
+            "the peer was silent for {} ms, and had paused for {} ms before",
+            silence.as_millis(),
+            longest.as_millis()
+        ),
+        Doubt::RoundTrip => "the peer sent something less than a round trip ago".to_owned(),
+    };
+    Some(format!("the time of -q is over, and the answer may be cut: {why}: {report}"))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod moving;
 mod net;
 mod splice_relay;
 mod tls;
+mod tls_load;
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Signal, set_parent_process_death_signal};
@@ -36,6 +37,8 @@ pub(crate) fn run() -> Result<()> {
         "feed" => counterpart::feed(&next("the file")?),
         "empty" => counterpart::empty(),
         "load" => load::run(&next("the port")?, &next("the clients")?, &next("the amount")?),
+        "tls-short" => tls_load::short(&next("the port")?, &next("the connections")?),
+        "tls-bulk" => tls_load::bulk(&next("the port")?, &next("the size")?),
         "splice-relay" => splice_relay::run(&next("the port")?, &next("the server's port")?),
         "core" => core::run(&next("the connections")?),
         "launch" => launch::run(&next("the runs")?, &next("the input")?, &next("the log")?, arguments),

@@ -1,0 +1,149 @@
+//! How many connections there are descriptors for.
+//!
+//! A client that was accepted and for whose upstream there is no descriptor would have to be reset. So a worker accepts nobody
+//! while there are as many connections as the descriptors suffice for: further clients wait in the backlog. The count is taken
+//! before a worker waits for its next client, so each of them may be one client ahead; descriptors for those are kept back, and so
+//! are some for pipes, names and metrics. Where they are short all the same, because others in the process took them, connecting to
+//! an upstream is tried again until there are some.
+
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use tokio::sync::Notify;
+
+/// Descriptors of one connection: those of its two sockets. Without pipes it goes through memory.
+const OF_A_CONNECTION: usize = 2;
+
+/// Descriptors that are kept for whatever is opened in passing, such as files and the resolver's sockets, unless they are few.
+const IN_PASSING: usize = 8;
+
+/// Descriptors that a worker opens once it runs.
+const OF_A_WORKER: usize = 4;
+
+/// A process that may open no more descriptors than this for each core has one worker: the others would need them.
+const FEW: usize = 64;
+
+/// The room of a service.
+#[derive(Debug)]
+pub(crate) struct Room {
+    most: AtomicUsize,
+    open: AtomicUsize,
+    freed: Notify,
+    is_full: AtomicBool,
+}
+
+impl Room {
+    /// As much as anybody wants, until it is [measured](Self::measure).
+    pub(crate) fn new() -> Self {
+        Self {
+            most: AtomicUsize::new(usize::MAX),
+            open: AtomicUsize::new(0),
+            freed: Notify::new(),
+            is_full: AtomicBool::new(false),
+        }
+    }
+
+    /// Takes what the process may still open. `accepting`: how many tasks accept, each of which may be a client ahead. `beginning`: how
+    /// many workers are to run that do not yet.
+    pub(crate) fn measure(&self, accepting: usize, beginning: usize) {
+        let open = self.open.load(Ordering::Acquire);
+        let free = adieu_os::free_descriptors().saturating_sub(beginning * OF_A_WORKER);
+        self.set(open.saturating_add(suffices_for(free, accepting)));
+    }
+
+    fn set(&self, most: usize) {
+        self.most.store(most.max(1), Ordering::Release);
+        self.freed.notify_waiters();
+    }
+
+    /// How many connections are open.
+    pub(crate) fn open(&self) -> usize {
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// A connection is open.
+    pub(crate) fn enter(&self) {
+        self.open.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// A connection is over. True: none is open any more.
+    pub(crate) fn leave(&self) -> bool {
+        let open = self.open.fetch_sub(1, Ordering::AcqRel) - 1;
+        if open + 1 == self.most.load(Ordering::Acquire) {
+            self.freed.notify_waiters();
+        }
+        open == 0
+    }
+
+    /// How many connections there may be, if there are as many now and this is news: it is told once, until half of them have ended.
+    pub(crate) fn news(&self) -> Option<usize> {
+        let (most, open) = (self.most.load(Ordering::Acquire), self.open());
+        if open < most / 2 {
+            self.is_full.store(false, Ordering::Relaxed);
+        }
+        (open >= most && !self.is_full.swap(true, Ordering::Relaxed)).then_some(most)
+    }
+
+    /// Waits until one more client may be accepted.
+    pub(crate) async fn for_one_more(&self) {
+        loop {
+            let mut freed = pin!(self.freed.notified());
+            // Before it is looked, so that nobody leaves unnoticed between the two.
+            freed.as_mut().enable();
+            if self.open() < self.most.load(Ordering::Acquire) {
+                return;
+            }
+            freed.await;
+        }
+    }
+}
+
+/// How many workers are to run on so many cores.
+pub(crate) fn workers(cores: usize) -> usize {
+    (adieu_os::free_descriptors() / FEW).clamp(1, cores)
+}
+
+/// How many connections so many free descriptors suffice for. A quarter is left for pipes and metrics.
+fn suffices_for(free: usize, accepting: usize) -> usize {
+    let kept = free / 4 + IN_PASSING.min(free / 4) + accepting.saturating_sub(1) * OF_A_CONNECTION;
+    free.saturating_sub(kept) / OF_A_CONNECTION
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::Future;
+    use std::task::{Context, Waker};
+
+    #[test]
+    fn there_is_room_for_one_at_least_and_for_no_more_than_there_are_descriptors() {
+        for (free, accepting, connections) in [(0, 2, 0), (1000, 4, 368), (60, 2, 17), (8, 1, 2)] {
+            assert_eq!(suffices_for(free, accepting), connections, "{free}");
+            assert!((connections + accepting - 1) * OF_A_CONNECTION <= free.max(2));
+        }
+        let room = Room::new();
+        room.set(0);
+        let cx = &mut Context::from_waker(Waker::noop());
+        assert!(pin!(room.for_one_more()).poll(cx).is_ready());
+    }
+
+    #[test]
+    fn who_waits_goes_on_when_somebody_leaves_and_only_then() {
+        let room = Room::new();
+        room.set(2);
+        let cx = &mut Context::from_waker(Waker::noop());
+        room.enter();
+        assert_eq!(room.news(), None);
+        assert!(pin!(room.for_one_more()).poll(cx).is_ready());
+        room.enter();
+        // One that was ahead.
+        room.enter();
+        assert_eq!((room.news(), room.news()), (Some(2), None));
+        let mut waiting = pin!(room.for_one_more());
+        assert!(waiting.as_mut().poll(cx).is_pending());
+        assert!(!room.leave());
+        assert!(waiting.as_mut().poll(cx).is_pending());
+        assert!(!room.leave());
+        assert!(waiting.as_mut().poll(cx).is_ready());
+        assert!(room.leave());
+    }
+}

@@ -1,0 +1,72 @@
+//! Where a relay listens, so that it does not connect to itself: each client would make another, until nothing is left to make
+//! them of.
+
+use adieu::Endpoint;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+/// The address that a relay listens on. `None`: it is not known, or is that of a Unix socket.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Itself(Option<SocketAddr>);
+
+impl Itself {
+    /// Of an endpoint with the port that the system chose.
+    pub(crate) fn listening_at(endpoint: &Endpoint) -> Self {
+        Self(address_of(endpoint))
+    }
+
+    /// Whether somebody who connects to an endpoint with this address comes here.
+    pub(super) fn is_at_endpoint(self, endpoint: &Endpoint) -> bool {
+        address_of(endpoint).is_some_and(|address| self.is_at(&address))
+    }
+
+    /// Whether somebody who connects to this address comes here.
+    pub(super) fn is_at(self, address: &SocketAddr) -> bool {
+        let Some(own) = self.0.filter(|own| own.port() == address.port()) else { return false };
+        let (listens, ip) = (own.ip().to_canonical(), address.ip().to_canonical());
+        if !listens.is_unspecified() {
+            return listens == ip;
+        }
+        // One of IPv6 takes IPv4 too.
+        let is_taken = listens.is_ipv6() || ip.is_ipv4();
+        is_taken && is_of_this_machine(ip)
+    }
+}
+
+/// The address in an endpoint. An empty host listens on every address.
+fn address_of(endpoint: &Endpoint) -> Option<SocketAddr> {
+    let (Endpoint::Tcp { host, port } | Endpoint::Tls { host, port }) = endpoint else { return None };
+    let host = if host.is_empty() { "::" } else { host };
+    Some(SocketAddr::new(host.parse().ok()?, *port))
+}
+
+/// Nothing is sent: a socket for datagrams is bound to it. To connect to no address in particular is to connect to this machine.
+fn is_of_this_machine(ip: IpAddr) -> bool {
+    ip.is_loopback() || ip.is_unspecified() || UdpSocket::bind((ip, 0)).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_met_where_it_listens_and_nowhere_else() {
+        for (listens, to, is_met) in [
+            ("127.0.0.1:80", "127.0.0.1:80", true),
+            ("127.0.0.1:80", "[::ffff:127.0.0.1]:80", true),
+            ("127.0.0.1:80", "127.0.0.1:81", false),
+            ("127.0.0.1:80", "127.0.0.2:80", false),
+            ("0.0.0.0:80", "127.0.0.2:80", true),
+            ("0.0.0.0:80", "[::1]:80", false),
+            ("[::]:80", "127.0.0.1:80", true),
+            ("[::]:80", "[::1]:80", true),
+            ("[::]:80", "0.0.0.0:80", true),
+            // RFC 5737 keeps it for documents.
+            ("0.0.0.0:80", "192.0.2.1:80", false),
+        ] {
+            let parse = |text: &str| text.parse::<SocketAddr>().expect("an address");
+            let itself = Itself(Some(parse(listens)));
+            assert_eq!(itself.is_at(&parse(to)), is_met, "{to} of {listens}");
+        }
+        assert!(!Itself::default().is_at(&SocketAddr::from(([127, 0, 0, 1], 80))));
+    }
+}

@@ -1,0 +1,30 @@
+//! A timer for a moment that something else decides: it wakes, and the decision is asked again.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::Context;
+use std::time::Duration;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// Most who may need one never do, so it is made when it is first waited for.
+#[derive(Default)]
+pub(super) struct Nap(Option<Pin<Box<Sleep>>>);
+
+impl Nap {
+    /// Arranges to be woken when this much time has passed. True: it has. `None`: there is nothing to wait for.
+    pub(super) fn is_over(&mut self, left: Option<Duration>, cx: &mut Context<'_>) -> bool {
+        let Some(left) = left else {
+            self.0 = None;
+            return false;
+        };
+        // tokio's clock ticks in milliseconds: whoever says how much is left, and not the timer, says whether its time has come.
+        if left.is_zero() {
+            return true;
+        }
+        // A moment beyond the clock's end never comes.
+        let Some(until) = Instant::now().checked_add(left) else { return false };
+        let timer = self.0.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        timer.as_mut().reset(until);
+        timer.as_mut().poll(cx).is_ready()
+    }
+}
