@@ -7,7 +7,7 @@ use super::{
     resets::JudgedReset,
     words::{Actor, ResetKind, Side},
 };
-use crate::observed::{Connection, Half, Seen};
+use crate::observed::{Connection, Half, Seen, Traffic};
 
 /// What the capture shows of one direction. Octets are those of the payload: SYN and FIN are not counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct Direction {
     pub captured: bool,
     /// Segments, without those that the capture holds twice and without RSTs.
     pub segments: u64,
+    /// Packets as flow logs count them: RSTs and copies included.
+    pub traffic: Traffic,
     /// Octets that were sent, each counted once. Octets that the capture missed are counted, if an acknowledgement or a
     /// later number proves them; those before the capture are not.
     pub sent: u64,
@@ -54,7 +56,7 @@ pub struct Direction {
 }
 
 /// The direction that `half` sends.
-pub(super) fn direction(half: &Half, peer: &Half, last: Seen) -> Direction {
+pub(super) fn direction(half: &Half, peer: &Half, traffic: Traffic, last: Seen) -> Direction {
     let acked = half.acked.unwrap_or(half.start);
     let open = peer.window.closed_since.and_then(|since| last.time.since(since)).unwrap_or_default();
     let closed_for = peer.window.closed_for.saturating_add(open);
@@ -68,6 +70,7 @@ pub(super) fn direction(half: &Half, peer: &Half, last: Seen) -> Direction {
     Direction {
         captured: !half.is_unseen(),
         segments: half.segments,
+        traffic,
         sent: half
             .data_end()
             .checked_sub(half.start)
