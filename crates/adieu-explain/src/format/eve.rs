@@ -60,8 +60,8 @@ pub struct Eve {
 
 #[derive(Clone, Debug, Serialize)]
 struct Flow {
-    pkts_toserver: u64,
-    pkts_toclient: u64,
+    pkts_toserver: u32,
+    pkts_toclient: u32,
     bytes_toserver: u64,
     bytes_toclient: u64,
     start: String,

@@ -56,7 +56,7 @@ struct Why {
 #[derive(Clone, Debug, Serialize)]
 struct Way {
     captured: bool,
-    packets: u64,
+    packets: u32,
     ip_bytes: u64,
     segments: u64,
     sent: u64,

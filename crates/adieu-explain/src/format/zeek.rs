@@ -22,10 +22,11 @@ pub const ZEEK_HEADER: &str = "\
 /// A connection as a line of `conn.log`, without its line end.
 ///
 /// `local_orig`, `local_resp` and `tunnel_parents` are unset: adieu knows no local networks, and does not log tunnels. As in
-/// Zeek's, duration and octets are unset where the connection has no duration.
+/// Zeek's, duration and octets are unset for a connection of one packet.
 pub fn zeek_line(verdict: &Verdict) -> String {
-    let duration = verdict.last.time.since(verdict.first.time).filter(|duration| !duration.is_zero());
-    let octets = |direction: &Direction| duration.map_or("-".to_owned(), |_| direction.sent.to_string());
+    let several = verdict.c2s.traffic.packets.saturating_add(verdict.s2c.traffic.packets) > 1;
+    let duration = verdict.last.time.since(verdict.first.time).filter(|_| several);
+    let octets = |direction: &Direction| if several { direction.sent.to_string() } else { "-".to_owned() };
     let is_tls = verdict.tls.value().is_some_and(|version| *version != TlsVersion::NotTls);
     let history = if verdict.zeek.history.is_empty() { "-" } else { &verdict.zeek.history };
     let (orig, resp) = (&verdict.c2s, &verdict.s2c);

@@ -453,9 +453,9 @@ impl Connection {
 mod tests {
     use super::*;
 
-    /// 38,000 connections that are open at once take about 60 MB.
+    /// 38,000 connections that are open at once take about 65 MB.
     #[test]
     fn a_usual_connection_is_small() {
-        assert!(size_of::<Connection>() <= 1664, "{}", size_of::<Connection>());
+        assert!(size_of::<Connection>() <= 1712, "{}", size_of::<Connection>());
     }
 }

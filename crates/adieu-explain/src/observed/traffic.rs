@@ -6,7 +6,7 @@ use crate::segment::{Flags, Segment};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Packets.
-    pub packets: u64,
+    pub packets: u32,
     /// Octets of the IP packets, headers included.
     pub ip_octets: u64,
     /// Octets of the frames, link-layer headers included.
@@ -18,7 +18,7 @@ pub struct Traffic {
 impl Traffic {
     /// Counts a packet.
     pub(super) fn count(&mut self, segment: &Segment<'_>) {
-        self.packets += 1;
+        self.packets = self.packets.saturating_add(1);
         self.ip_octets += u64::from(segment.ip_len);
         self.frame_octets += u64::from(segment.frame_len);
         self.flags = self.flags.with(segment.flags);

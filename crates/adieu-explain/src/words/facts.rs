@@ -80,7 +80,10 @@ fn at(verdict: &Verdict, seen: Seen) -> String {
 fn opening(verdict: &Verdict) -> Fact {
     let first = at(verdict, verdict.first);
     let text = match (verdict.handshake, verdict.established) {
-        (Some(took), _) => format!("the handshake begins in {first} and took {}", units::span(took)),
+        (Some(took), _) => format!(
+            "the connection begins in {first}, and the handshake took {} from the last SYN",
+            units::span(took)
+        ),
         (None, Some(_)) => format!("the handshake is only partly in the capture, from {first}"),
         (None, None) if verdict.roles == Grade::Seen => {
             format!("the first SYN or SYN-ACK is {first}, and the handshake was not completed in the capture")
@@ -119,7 +122,8 @@ fn content(verdict: &Verdict) -> Option<Fact> {
 
 fn direction(name: &str, one: &Direction) -> Fact {
     if !one.captured && one.sent == 0 {
-        return Fact::new(Grade::Seen, format!("{name}: no segment is in the capture"));
+        let what = if one.traffic.packets > 0 { "only RSTs are" } else { "no packet is" };
+        return Fact::new(Grade::Seen, format!("{name}: {what} in the capture"));
     }
     let mut parts = vec![format!(
         "{} sent in {}, {} acknowledged",

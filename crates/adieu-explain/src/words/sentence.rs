@@ -1,11 +1,11 @@
 //! The ending of a connection in one sentence.
 
-use super::{probably, reason, units};
+use super::{probably, reason, resets, units};
 use crate::{
     observed::Seen,
     verdict::{
-        Actor, Claim, CloseNotify, Direction, Effect, EndedFirst, Ending, JudgedReset, OpenAtEnd, ResetKind,
-        Side, TlsVersion, Unknown, Verdict,
+        Actor, Claim, CloseNotify, Direction, Effect, EndedFirst, Ending, Grade, JudgedReset, OpenAtEnd,
+        ResetKind, Side, TlsVersion, Unknown, Verdict,
     },
 };
 use std::net::SocketAddr;
@@ -71,20 +71,26 @@ fn acknowledged(verdict: &Verdict) -> String {
     let since = if verdict.handshake.is_none() { " in this capture" } else { "" };
     match known[..] {
         [(_, (0, 0)), (_, (0, 0))] => format!("neither side sent data{since}"),
-        [(a, (acked, sent)), (b, (acked_too, sent_too))] => format!(
-            "{acked} of {} of the {a} and {acked_too} of {} of the {b}{since} were acknowledged",
-            units::bytes(sent),
-            units::bytes(sent_too)
-        ),
-        [(a, (acked, sent))] => {
+        [(a, told), (b, (0, 0))] | [(b, (0, 0)), (a, told)] => {
+            format!("{}{since} were acknowledged, and the {b} sent no data", share(a, told))
+        }
+        [(a, told), (b, told_too)] => {
+            format!("{} and {}{since} were acknowledged", share(a, told), share(b, told_too))
+        }
+        [(a, told)] => {
             let other = if a == "client" { "server" } else { "client" };
             format!(
-                "{acked} of {} of the {a} in this capture were acknowledged; what the {other} sent is not in it",
-                units::bytes(sent)
+                "{} in this capture were acknowledged; what the {other} sent is not in it",
+                share(a, told)
             )
         }
         _ => "the capture does not show what was sent".to_owned(),
     }
+}
+
+/// `18 of 18 bytes of the client`.
+fn share(who: &str, (acked, sent): (u64, u64)) -> String {
+    format!("{acked} of {} of the {who}", units::bytes(sent))
 }
 
 fn graceful(verdict: &Verdict) -> String {
@@ -127,7 +133,13 @@ fn reset(verdict: &Verdict) -> String {
             "a reset in the name of {name} ended the connection{after}, and something between the two hosts {}sent it",
             probably(&reset.by)
         ),
-        Some(_) => format!("{name} {}reset the connection{after}", probably(&reset.by)),
+        Some(_) => {
+            let why = match (reset.kind.value(), reset.kind.grade()) {
+                (Some(kind), Some(grade)) if grade != Grade::Hinted => format!(" ({})", resets::kind(*kind)),
+                _ => String::new(),
+            };
+            format!("{name} {}reset the connection{after}{why}", probably(&reset.by))
+        }
         None => format!("a reset in the name of {name} ended the connection{after}; who sent it is unknown"),
     };
     let mut text = format!("{who}: {}", acknowledged(verdict));
@@ -233,7 +245,7 @@ fn silent(verdict: &Verdict) -> String {
             let repeated = u64::from(direction.repeated_in_vain);
             let again = match repeated {
                 0 => String::new(),
-                count => format!(", sent again {}", units::counted(count, "time", "times")),
+                count => format!(", sent again {},", units::counted(count, "time", "times")),
             };
             return format!(
                 "{to} fell silent: {what} of {from}{again} had no answer by the end of the capture"
@@ -257,12 +269,12 @@ fn open(verdict: &Verdict) -> String {
             } else {
                 (server, client, verdict.s2c.fin)
             };
-            let since = fin
+            let later = fin
                 .and_then(|fin| verdict.last.time.since(fin.time))
-                .map(|span| format!(" for {}", units::span(span)))
+                .map(|span| format!(" {} later", units::span(span)))
                 .unwrap_or_default();
             format!(
-                "{ended} had ended its direction by FIN{since} and {other} had not when the capture stopped: {}",
+                "{ended} ended its direction by FIN, and {other} had not ended its own in the last frame{later}: {}",
                 acknowledged(verdict)
             )
         }
