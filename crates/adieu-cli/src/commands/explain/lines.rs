@@ -42,9 +42,6 @@ impl Line {
     ) -> io::Result<()> {
         match format {
             Format::Text | Format::Brief => {
-                if format == Format::Text && number > 1 {
-                    writeln!(out)?;
-                }
                 if several {
                     write!(out, "{}: ", adieu::shown(name.as_bytes()))?;
                 }

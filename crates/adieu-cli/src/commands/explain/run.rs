@@ -28,8 +28,12 @@ pub(super) fn run(plan: Plan) -> ExitStatus {
     let Plan { captures, format, filter } = plan;
     let mut status = ExitStatus::Success;
     let printed = to_stdout(|| {
-        let mut out =
-            Out { writer: BufWriter::new(io::stdout().lock()), format, several: captures.len() > 1 };
+        let mut out = Out {
+            writer: BufWriter::new(io::stdout().lock()),
+            format,
+            several: captures.len() > 1,
+            printed: false,
+        };
         if format == Format::Zeek {
             out.writer.write_all(ZEEK_HEADER.as_bytes())?;
         }
@@ -50,10 +54,15 @@ struct Out<W> {
     format: Format,
     /// Whether a line has to say of which capture it is.
     several: bool,
+    /// Whether a connection was printed.
+    printed: bool,
 }
 
 impl<W: Write> Out<W> {
     fn print(&mut self, name: &str, number: u64, line: &Line) -> io::Result<()> {
+        if std::mem::replace(&mut self.printed, true) && self.format == Format::Text {
+            self.writer.write_all(b"\n")?;
+        }
         line.write(&mut self.writer, self.format, name, number, self.several)
     }
 
