@@ -378,3 +378,11 @@ fn an_unknown_code_is_told_with_the_nearest() {
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("cannot be used"), "{}", text(&output.stderr));
 }
+
+#[test]
+fn a_code_is_no_connection_for_a_log() {
+    for format in ["brief", "zeek", "eve"] {
+        let output = run(&["explain", "--code", "ECONNRESET", "--format", format], b"");
+        assert_eq!(output.status.code(), Some(2), "{format}");
+    }
+}
