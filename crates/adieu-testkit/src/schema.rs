@@ -4,9 +4,10 @@ use jsonschema::{Retrieve, Uri, Validator};
 use serde_json::Value;
 
 /// Each by its name without `.schema.json`.
-const ALL: [(&str, &str); 7] = [
+const ALL: [(&str, &str); 8] = [
     ("check", include_str!("../../../docs/check.schema.json")),
     ("events", include_str!("../../../docs/events.schema.json")),
+    ("explain", include_str!("../../../docs/explain.schema.json")),
     ("explain-code", include_str!("../../../docs/explain-code.schema.json")),
     ("relay-log", include_str!("../../../docs/relay-log.schema.json")),
     ("relay-report", include_str!("../../../docs/relay-report.schema.json")),

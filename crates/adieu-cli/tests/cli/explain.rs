@@ -22,9 +22,22 @@ fn a_file_is_explained_connection_by_connection() {
     let output = run(&["explain", &path("several_connections.pcap")], b"");
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
     let out = text(&output.stdout);
+    let blocks: Vec<&str> = out.split("\n\n").collect();
+    assert_eq!(blocks.len(), 6);
+    assert!(blocks[0].starts_with("10.7.0.1:43300 -> 10.7.0.2:27015: graceful\n"), "{out}");
+    assert!(blocks[1].contains("10.7.0.2:27015 refused the connection"), "{out}");
+    // Facts say how sure they are, and what is not known has its reason.
+    assert!(
+        blocks[0].contains("\n  seen       the server ended its direction by a FIN in frame 15 ("),
+        "{out}"
+    );
+    assert!(blocks[2].contains("\n  unknown    why the resets were sent: it happens inside a host"), "{out}");
+
+    let output = run(&["explain", "--format", "brief", &path("several_connections.pcap")], b"");
+    let out = text(&output.stdout);
     let lines: Vec<&str> = out.lines().collect();
     assert_eq!(lines.len(), 6);
-    assert!(lines[0].starts_with("10.7.0.1:43300 -> 10.7.0.2:27015: graceful"), "{out}");
+    assert!(lines[0].starts_with("10.7.0.1:43300 -> 10.7.0.2:27015: graceful: "), "{out}");
     assert!(lines[1].contains("refused"), "{out}");
 }
 
@@ -59,6 +72,122 @@ fn what_is_not_wanted_is_not_printed() {
         let output = run(&[&["explain", &file], wrong].concat(), b"");
         assert_eq!(output.status.code(), Some(2), "{wrong:?}");
     }
+}
+
+/// The captures of both sets.
+fn captures() -> Vec<String> {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../adieu-explain/tests/fixtures");
+    let mut all: Vec<String> = ["own", "more"]
+        .iter()
+        .flat_map(|set| fs::read_dir(fixtures.join(set)).expect("the captures are there"))
+        .map(|entry| entry.expect("a folder can be read").path().to_str().expect("UTF-8").to_owned())
+        .filter(|name| [".pcap", ".pcapng"].iter().any(|end| name.ends_with(end)))
+        .collect();
+    all.sort();
+    assert!(all.len() > 60, "{}", all.len());
+    all
+}
+
+fn explained(format: &str) -> String {
+    let captures = captures();
+    let args = ["explain", "--format", format].into_iter().chain(captures.iter().map(String::as_str));
+    let output = run(&args.collect::<Vec<_>>(), b"");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+#[test]
+fn json_of_every_capture_fits_its_schema() {
+    let schema = Schema::of("explain");
+    let out = explained("json");
+    for line in out.lines() {
+        let line = schema.checked(line);
+        // Each column that is null has a reason, and each other a grade.
+        for (name, _) in line["grades"].as_object().expect("an object") {
+            assert!(!line[name].is_null(), "{name} of {line}");
+        }
+        for (name, _) in line["unknown"].as_object().expect("an object") {
+            assert!(line[name].is_null(), "{name} of {line}");
+        }
+        let told = line["grades"].as_object().map_or(0, serde_json::Map::len)
+            + line["unknown"].as_object().map_or(0, serde_json::Map::len);
+        assert_eq!(told, 15, "{line}");
+    }
+    let mut line: serde_json::Value =
+        serde_json::from_str(out.lines().next().expect("a line")).expect("JSON");
+    line["surprise"] = 1.into();
+    assert!(!schema.is_valid(&line));
+}
+
+#[test]
+fn zeeks_log_has_as_many_values_as_names() {
+    let out = explained("zeek");
+    let (head, body): (Vec<&str>, Vec<&str>) = out.lines().partition(|line| line.starts_with('#'));
+    let of = |name: &str| {
+        let line = head.iter().find_map(|line| line.strip_prefix(name)).expect("a header line");
+        line.split('\t').skip(1).collect::<Vec<_>>()
+    };
+    assert_eq!(head[0], "#separator \\x09");
+    let (fields, types) = (of("#fields"), of("#types"));
+    assert_eq!(fields.len(), types.len());
+    assert!(body.len() > 60);
+    let mut uids = std::collections::HashSet::new();
+    for line in &body {
+        let values: Vec<&str> = line.split('\t').collect();
+        assert_eq!(values.len(), fields.len(), "{line}");
+        for ((value, kind), name) in values.iter().zip(&types).zip(&fields) {
+            let fits = match *kind {
+                "count" | "port" => value.parse::<u64>().is_ok(),
+                "time" | "interval" => value.parse::<f64>().is_ok(),
+                "addr" => value.parse::<std::net::IpAddr>().is_ok(),
+                _ => !value.is_empty(),
+            };
+            assert!(fits || *value == "-", "{name} {value:?} in {line}");
+        }
+        uids.insert(values[1].to_owned());
+    }
+    assert!(uids.len() >= body.len() - 2, "{} of {}", uids.len(), body.len());
+    let refused = body.iter().find(|line| line.contains("\tREJ\t")).expect("one is refused");
+    let values: Vec<&str> = refused.split('\t').collect();
+    assert_eq!(&values[6..8], ["tcp", "-"]);
+    assert_eq!((values[15], values[16], values[18]), ("Sr", "1", "1"), "{refused}");
+}
+
+#[test]
+fn suricatas_flow_events_have_its_fields() {
+    let output = run(&["explain", "--format", "eve", &path("orderly_client_first.pcap")], b"");
+    let line: serde_json::Value = serde_json::from_str(&text(&output.stdout)).expect("JSON");
+    assert_eq!(line["event_type"], "flow");
+    assert_eq!((&line["src_ip"], &line["dest_port"]), (&"10.7.0.1".into(), &27015.into()));
+    assert_eq!((&line["flow"]["state"], &line["tcp"]["state"]), (&"closed".into(), &"closed".into()));
+    assert_eq!(line["tcp"]["tcp_flags"], "1b");
+    assert!(line["tcp"].get("rst").is_none());
+    let time = line["flow"]["start"].as_str().expect("a time");
+    assert!(time.ends_with("+0000") && time.len() == 31, "{time}");
+    let packets = |side: &str| line["flow"][format!("pkts_{side}")].as_u64().expect("a number");
+    let capture = fs::read(fixture("orderly_client_first.pcap")).expect("a fixture");
+    let frames = frames_of(&capture);
+    assert_eq!(packets("toserver") + packets("toclient"), frames.len() as u64);
+    let bytes = |side: &str| line["flow"][format!("bytes_{side}")].as_u64().expect("a number");
+    assert_eq!(bytes("toserver") + bytes("toclient"), frames.iter().sum::<u64>());
+    for line in explained("eve").lines() {
+        let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert!(line["flow_id"].as_u64().expect("a number") < 1 << 53);
+        let states = ["new", "established", "closed"];
+        assert!(states.contains(&line["flow"]["state"].as_str().expect("a word")), "{line}");
+    }
+}
+
+/// The lengths of the frames of a pcap file in little-endian order.
+fn frames_of(capture: &[u8]) -> Vec<u64> {
+    let mut rest = &capture[24..];
+    let mut lengths = Vec::new();
+    while let Some((header, after)) = rest.split_at_checked(16) {
+        let number = |at: usize| u32::from_le_bytes(header[at..at + 4].try_into().expect("four bytes"));
+        lengths.push(u64::from(number(12)));
+        rest = &after[number(8) as usize..];
+    }
+    lengths
 }
 
 #[test]
@@ -103,7 +232,7 @@ fn what_is_no_whole_capture_is_told_and_has_its_exit_status() {
             let output = run(&args, b"");
             let (out, err) = (text(&output.stdout), text(&output.stderr));
             assert_eq!(output.status.code(), Some(status), "{file}: {err}");
-            assert_eq!(out.lines().count(), lines + others, "{file}: {out}");
+            assert_eq!(out.matches(" -> ").count(), lines + others, "{file}: {out}");
             assert!(err.contains(said) && err.lines().count() == 1, "{file}: {err}");
         }
     }
@@ -131,10 +260,14 @@ fn a_name_of_a_file_makes_no_line_of_its_own() {
     let strange = directory.path().join("a\nb\u{1b}[2J");
     fs::copy(fixture("refused.pcap"), &strange).expect("a fixture can be copied");
     let strange = strange.to_str().expect("UTF-8");
-    let output = run(&["explain", strange, strange], b"");
+    let output = run(&["explain", "--format", "brief", strange, strange], b"");
     let out = text(&output.stdout);
     assert_eq!(out.lines().count(), 2, "{out}");
     assert!(out.contains(r"a\nb\u{1b}[2J: 10.7.0.1:40250"), "{out}");
+    for format in ["text", "json", "zeek", "eve"] {
+        let output = run(&["explain", "--format", format, strange, strange], b"");
+        assert!(!output.stdout.contains(&0x1b), "{format}");
+    }
 }
 
 #[test]
@@ -176,7 +309,9 @@ fn a_live_capture_is_told_as_its_connections_end_and_a_signal_ends_it() {
     let first = line(&mut stdout);
     assert!(first.contains("refused"), "the one that is over comes first: {first}");
     signal(&child, Signal::INT);
-    let second = line(&mut stdout);
+    // Its facts come between.
+    let second = std::iter::repeat_with(|| line(&mut stdout)).find(|line| line.contains(" -> "));
+    let second = second.expect("it repeats");
     assert!(second.contains(": open"), "{second}");
     let output = child.wait_with_output().expect("it can be waited for");
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
@@ -242,4 +377,12 @@ fn an_unknown_code_is_told_with_the_nearest() {
     let output = run(&["explain", "--code", "104", "capture.pcap"], b"");
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("cannot be used"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_code_is_no_connection_for_a_log() {
+    for format in ["brief", "zeek", "eve"] {
+        let output = run(&["explain", "--code", "ECONNRESET", "--format", format], b"");
+        assert_eq!(output.status.code(), Some(2), "{format}");
+    }
 }

@@ -14,6 +14,7 @@ mod packets;
 mod recent;
 mod reset;
 mod spans;
+mod traffic;
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -24,6 +25,7 @@ pub(crate) use self::{
 pub use self::{
     packets::IdFit,
     reset::{Position, Trigger},
+    traffic::Traffic,
 };
 use crate::{
     content::Conversation,
@@ -72,6 +74,7 @@ pub struct Connection {
     pub(crate) ends: [SocketAddr; 2],
     tunnel: TunnelId,
     pub(crate) halves: [Half; 2],
+    pub(crate) traffic: [Traffic; 2],
     /// The side that sent the first SYN: 0 or 1.
     pub(crate) opener: Option<usize>,
     pub(crate) resets: Vec<Reset>,
@@ -98,6 +101,7 @@ impl Connection {
             ends: [segment.source, segment.destination],
             tunnel: segment.tunnel,
             halves: [Half::default(), Half::default()],
+            traffic: [Traffic::default(); 2],
             opener: None,
             resets: Vec::new(),
             resets_not_kept: 0,
@@ -192,6 +196,7 @@ impl Connection {
             return;
         }
         let from = self.side(segment);
+        self.traffic[from].count(segment);
         if segment.time < self.last.time {
             self.out_of_order += 1;
         }
@@ -448,9 +453,9 @@ impl Connection {
 mod tests {
     use super::*;
 
-    /// 38,000 connections that are open at once take about 60 MB.
+    /// 38,000 connections that are open at once take about 65 MB.
     #[test]
     fn a_usual_connection_is_small() {
-        assert!(size_of::<Connection>() <= 1664, "{}", size_of::<Connection>());
+        assert!(size_of::<Connection>() <= 1712, "{}", size_of::<Connection>());
     }
 }

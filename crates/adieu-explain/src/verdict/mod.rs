@@ -12,7 +12,7 @@ mod resets;
 mod words;
 mod zeek;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 pub use self::{
     claim::{Claim, Grade, Unknown, Vantage},
@@ -44,6 +44,8 @@ pub struct Verdict {
     pub last: Seen,
     /// The frame that opened the connection: the first one after both SYNs. `None`: not in the capture.
     pub established: Option<Seen>,
+    /// From the client's last SYN to the frame that opened the connection. `None`: one of them is not in the capture.
+    pub handshake: Option<Duration>,
     /// The frame with which it was over. `None`: it is open.
     pub over: Option<Seen>,
     /// The ending.
@@ -163,6 +165,10 @@ impl Connection {
             first: self.first,
             last: self.last,
             established: self.established,
+            handshake: self.halves[client]
+                .syn
+                .zip(self.established)
+                .and_then(|(syn, established)| established.time.since(syn.last)),
             over: self.over,
             ended_first,
             c_end,
@@ -178,8 +184,8 @@ impl Connection {
             close_notify: message.close_notify,
             tls: message.tls,
             server_name: self.content.server_name().map(str::to_owned),
-            c2s: octets::direction(&self.halves[client], &self.halves[server], self.last),
-            s2c: octets::direction(&self.halves[server], &self.halves[client], self.last),
+            c2s: course.direction(client),
+            s2c: course.direction(server),
             zeek: Zeek::of(self, client),
             duplicates: self.duplicates,
             bad_checksums: self.bad_checksums,

@@ -7,7 +7,7 @@ use super::{
     resets::JudgedReset,
     words::{Actor, ResetKind, Side},
 };
-use crate::observed::{Connection, Half, Seen};
+use crate::observed::{Connection, Seen, Traffic};
 
 /// What the capture shows of one direction. Octets are those of the payload: SYN and FIN are not counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct Direction {
     pub captured: bool,
     /// Segments, without those that the capture holds twice and without RSTs.
     pub segments: u64,
+    /// Packets as flow logs count them: RSTs and copies included.
+    pub traffic: Traffic,
     /// Octets that were sent, each counted once. Octets that the capture missed are counted, if an acknowledgement or a
     /// later number proves them; those before the capture are not.
     pub sent: u64,
@@ -53,45 +55,6 @@ pub struct Direction {
     pub fin_acknowledged: bool,
 }
 
-/// The direction that `half` sends.
-pub(super) fn direction(half: &Half, peer: &Half, last: Seen) -> Direction {
-    let acked = half.acked.unwrap_or(half.start);
-    let open = peer.window.closed_since.and_then(|since| last.time.since(since)).unwrap_or_default();
-    let closed_for = peer.window.closed_for.saturating_add(open);
-    let beyond =
-        half.data_end().checked_sub(half.end).and_then(|octets| u64::try_from(octets).ok()).unwrap_or(0);
-    let beyond_acked = acked
-        .min(half.data_end())
-        .checked_sub(half.end)
-        .and_then(|octets| u64::try_from(octets).ok())
-        .unwrap_or(0);
-    Direction {
-        captured: !half.is_unseen(),
-        segments: half.segments,
-        sent: half
-            .data_end()
-            .checked_sub(half.start)
-            .and_then(|octets| u64::try_from(octets).ok())
-            .unwrap_or(0),
-        acknowledged: half.acknowledged(),
-        retransmitted: half.repeated_octets,
-        retransmissions: half.repeated_segments,
-        spurious: half.spurious_octets,
-        missed_by_capture: half.missing.before(acked) + beyond_acked,
-        gaps_joined: half.missing.is_rough(),
-        missing: half.missing.from(acked) + beyond.saturating_sub(beyond_acked),
-        repeated_in_vain: half.most_repeated,
-        keep_alives: half.keep_alives.into(),
-        window_probes: half.window_probes.into(),
-        windows_closed: u64::from(peer.window.closed),
-        window_closed_for: u64::try_from(closed_for.as_nanos()).unwrap_or(u64::MAX),
-        first_payload: half.first_payload,
-        last_payload: half.last_payload,
-        fin: half.fin.map(|fin| fin.seen),
-        fin_acknowledged: half.fin_acked(),
-    }
-}
-
 /// What is needed of the whole connection to say what became of octets.
 pub(super) struct Course<'a> {
     pub(super) connection: &'a Connection,
@@ -109,6 +72,52 @@ pub(super) struct Course<'a> {
 impl Course<'_> {
     fn side(&self, index: usize) -> Side {
         if index == self.client { Side::Client } else { Side::Server }
+    }
+
+    /// The direction that side `from` sends.
+    pub(super) fn direction(&self, from: usize) -> Direction {
+        let connection = self.connection;
+        let (half, peer) = (&connection.halves[from], &connection.halves[1 - from]);
+        // An acknowledgement that proves a FIN which the capture missed counts it in.
+        let unseen_fin = u64::from(self.fins[from] && half.fin.is_none());
+        let acked = half.acked.unwrap_or(half.start);
+        let open =
+            peer.window.closed_since.and_then(|since| connection.last.time.since(since)).unwrap_or_default();
+        let closed_for = peer.window.closed_for.saturating_add(open);
+        let beyond =
+            half.data_end().checked_sub(half.end).and_then(|octets| u64::try_from(octets).ok()).unwrap_or(0);
+        let beyond_acked = acked
+            .min(half.data_end())
+            .checked_sub(half.end)
+            .and_then(|octets| u64::try_from(octets).ok())
+            .unwrap_or(0);
+        Direction {
+            captured: !half.is_unseen(),
+            segments: half.segments,
+            traffic: connection.traffic[from],
+            sent: half
+                .data_end()
+                .checked_sub(half.start)
+                .and_then(|octets| u64::try_from(octets).ok())
+                .unwrap_or(0)
+                .saturating_sub(unseen_fin),
+            acknowledged: half.acknowledged().saturating_sub(unseen_fin),
+            retransmitted: half.repeated_octets,
+            retransmissions: half.repeated_segments,
+            spurious: half.spurious_octets,
+            missed_by_capture: (half.missing.before(acked) + beyond_acked).saturating_sub(unseen_fin),
+            gaps_joined: half.missing.is_rough(),
+            missing: half.missing.from(acked) + beyond.saturating_sub(beyond_acked),
+            repeated_in_vain: half.most_repeated,
+            keep_alives: half.keep_alives.into(),
+            window_probes: half.window_probes.into(),
+            windows_closed: u64::from(peer.window.closed),
+            window_closed_for: u64::try_from(closed_for.as_nanos()).unwrap_or(u64::MAX),
+            first_payload: half.first_payload,
+            last_payload: half.last_payload,
+            fin: half.fin.map(|fin| fin.seen),
+            fin_acknowledged: half.fin_acked(),
+        }
     }
 
     /// Octets that side `from` put on the wire and that were never acknowledged.

@@ -12,8 +12,9 @@ use std::time::UNIX_EPOCH;
 /// What `--help` says after the options.
 const AFTER: &str = "\
 Examples:
-  adieu explain trace.pcap                        one line for each connection
+  adieu explain trace.pcap                        a sentence and the facts for each connection
   adieu explain --only not-graceful --port 5432 trace.pcap
+  adieu explain --format brief trace.pcap         only the sentences
   adieu explain --format json trace.pcapng.gz     the same for a program
   tcpdump -i eth0 -U -w - tcp | adieu explain -   each connection as it ends
   adieu explain --code ECONNRESET                 what an error means for an ending
@@ -30,7 +31,8 @@ If several captures have different ones, it is the largest.";
 
 /// Say how the TCP connections of a capture ended, and who ended them
 ///
-/// adieu reads pcap and pcapng files, also compressed with gzip or zstd, and prints one line for each TCP connection on stdout.
+/// adieu reads pcap and pcapng files, also compressed with gzip or zstd, and says for each TCP connection in one sentence how it
+/// ended and who ended it, with the facts behind it.
 /// A capture does not show everything: what cannot be known from it is not guessed.
 ///
 /// Connections of a file are in the order of their first packets. A capture on stdin can still be written: each connection is
@@ -94,10 +96,16 @@ fn time(text: &str) -> Result<Timestamp, String> {
 /// How connections are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// One line for people
+    /// A sentence and the facts behind it, each with how sure it is
     Text,
-    /// One line of JSON; null is what cannot be known
+    /// One line with the sentence
+    Brief,
+    /// One line of JSON (docs/explain.schema.json); null is what cannot be known
     Json,
+    /// Zeek's conn.log: tab-separated values with header lines
+    Zeek,
+    /// Flow events as Suricata's EVE log has them, one line of JSON each
+    Eve,
 }
 
 /// Which endings are printed.

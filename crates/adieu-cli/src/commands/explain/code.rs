@@ -19,7 +19,7 @@ const INDENT: &str = "           ";
 pub(crate) struct Plan {
     query: String,
     found: Vec<&'static Code>,
-    format: Format,
+    json: bool,
 }
 
 impl Plan {
@@ -31,17 +31,21 @@ impl Plan {
                 hint: Some(nearest(query)),
             });
         }
-        Ok(Self { query: query.to_owned(), found, format: format.unwrap_or(Format::Text) })
+        let json = match format {
+            None | Some(Format::Text) => false,
+            Some(Format::Json) => true,
+            Some(Format::Brief | Format::Zeek | Format::Eve) => {
+                return Err(NoPlan::refused("--code is told as text or as json, and in no other --format"));
+            }
+        };
+        Ok(Self { query: query.to_owned(), found, json })
     }
 }
 
 pub(super) fn run(plan: &Plan) -> ExitStatus {
     to_stdout(|| {
         let mut out = io::stdout().lock();
-        match plan.format {
-            Format::Text => out.write_all(text(plan).as_bytes()),
-            Format::Json => json(plan, &mut out),
-        }
+        if plan.json { json(plan, &mut out) } else { out.write_all(text(plan).as_bytes()) }
     })
 }
 

@@ -1,83 +1,77 @@
-//! One line for each connection.
+//! A connection as it is printed: a sentence and facts for people, or one line for programs.
 
-use super::filter::Filter;
-use adieu_explain::table::Finished;
-use adieu_explain::verdict::{Columns, Verdict};
+use super::arguments::Format;
+use adieu_explain::format::{Eve, FlowEnd, Record, zeek_line};
+use adieu_explain::table::Reason;
+use adieu_explain::verdict::Verdict;
+use adieu_explain::words;
 use serde::Serialize;
 use std::io::{self, Write};
 
-/// A connection as it is printed.
+/// A connection, ready to be printed.
 pub(super) struct Line {
-    columns: Columns,
     first_frame: u64,
-    last_frame: u64,
-}
-
-/// The line in JSON.
-#[derive(Serialize)]
-struct Json<'a> {
-    file: &'a str,
-    conn: u64,
-    #[serde(flatten)]
-    columns: &'a Columns,
-    first_frame: u64,
-    last_frame: u64,
+    /// All but what is only known when it is printed: the file, and the number in it. Without the last line end.
+    text: Box<str>,
 }
 
 impl Line {
-    /// `None`: it is not wanted.
-    pub(super) fn of(finished: &Finished, filter: &Filter) -> Option<Self> {
-        let verdict: Verdict = finished.connection.judge(Some(finished.until));
-        filter.wants(&verdict).then(|| Self {
-            columns: verdict.columns(),
-            first_frame: verdict.first.frame,
-            last_frame: verdict.last.frame,
-        })
+    pub(super) fn of(verdict: &Verdict, reason: Reason, format: Format) -> Self {
+        let text = match format {
+            Format::Text => block(verdict),
+            Format::Brief => format!("{}: {}", headline(verdict), words::sentence(verdict)),
+            Format::Json => json(&Record::of(verdict)),
+            Format::Zeek => zeek_line(verdict),
+            Format::Eve => json(&Eve::of(verdict, FlowEnd::from(reason))),
+        };
+        Self { first_frame: verdict.first.frame, text: text.into_boxed_str() }
     }
 
     pub(super) const fn first_frame(&self) -> u64 {
         self.first_frame
     }
 
-    /// `name`: of which capture it is, if it has to be said.
-    pub(super) fn write_text(&self, out: &mut impl Write, name: Option<&str>) -> io::Result<()> {
-        let columns = &self.columns;
-        if let Some(name) = name {
-            write!(out, "{}: ", adieu::shown(name.as_bytes()))?;
-        }
-        let client = std::net::SocketAddr::new(columns.client, columns.cport);
-        let server = std::net::SocketAddr::new(columns.server, columns.sport);
-        write!(out, "{client} -> {server}: {}", word(columns.ending.as_ref(), "ending"))?;
-        if let Some(by) = columns.rst_by.as_deref().filter(|by| *by != "-") {
-            write!(out, ", reset by {by}")?;
-            if let Some(kind) = columns.rst_kind.as_deref() {
-                write!(out, " ({kind})")?;
+    /// `name`: of which capture it is. `number`: the connection's in it. `several`: there are several captures.
+    pub(super) fn write(
+        &self,
+        out: &mut impl Write,
+        format: Format,
+        name: &str,
+        number: u64,
+        several: bool,
+    ) -> io::Result<()> {
+        match format {
+            Format::Text | Format::Brief => {
+                if several {
+                    write!(out, "{}: ", adieu::shown(name.as_bytes()))?;
+                }
             }
-        }
-        if columns.ended_first.is_some() {
-            write!(out, ", ended first: {}", word(columns.ended_first.as_ref(), "side"))?;
-        }
-        for (bytes, whose) in [(columns.unacked_c2s, "client"), (columns.unacked_s2c, "server")] {
-            if let Some(bytes) = bytes.filter(|bytes| *bytes > 0) {
-                write!(out, ", {bytes} bytes of the {whose} never acknowledged")?;
+            Format::Json => {
+                // The record is an object that is not empty: what is only known now stands before its first field.
+                write!(out, "{{\"file\":{},\"conn\":{number},", json(&name))?;
+                out.write_all(&self.text.as_bytes()[1..])?;
+                return out.write_all(b"\n");
             }
+            Format::Zeek | Format::Eve => {}
         }
-        writeln!(out, ", frames {} to {}", self.first_frame, self.last_frame)
-    }
-
-    pub(super) fn write_json(&self, out: &mut impl Write, file: &str, conn: u64) -> io::Result<()> {
-        let Self { columns, first_frame, last_frame } = self;
-        let line = Json { file, conn, columns, first_frame: *first_frame, last_frame: *last_frame };
-        serde_json::to_writer(&mut *out, &line)?;
-        out.write_all(b"\n")
+        writeln!(out, "{}", self.text)
     }
 }
 
-/// A word of the corpus's columns, or that it cannot be known.
-fn word(value: Option<&impl Serialize>, what: &str) -> String {
-    let known = value.and_then(|value| serde_json::to_value(value).ok());
-    known
-        .as_ref()
-        .and_then(|known| known.as_str())
-        .map_or_else(|| format!("{what} unknown"), |word| word.replace('_', " "))
+fn json(record: &impl Serialize) -> String {
+    serde_json::to_string(record).expect("records have only names, numbers and texts")
+}
+
+/// `10.0.0.1:40000 -> 10.0.0.2:80: reset`.
+pub(super) fn headline(verdict: &Verdict) -> String {
+    format!("{} -> {}: {}", verdict.client, verdict.server, words::headline(verdict))
+}
+
+/// The headline, the sentence, and the facts, each with how sure it is.
+pub(super) fn block(verdict: &Verdict) -> String {
+    let mut text = format!("{}\n  {}.", headline(verdict), words::sentence(verdict));
+    for fact in words::facts(verdict) {
+        text.push_str(&format!("\n  {:<9}  {}", fact.word(), fact.text));
+    }
+    text
 }

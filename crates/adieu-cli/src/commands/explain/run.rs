@@ -9,6 +9,7 @@ use crate::exit::ExitStatus;
 use crate::printer::complain;
 use crate::stdout::to_stdout;
 use adieu_explain::capture::{CaptureError, Reader};
+use adieu_explain::format::ZEEK_HEADER;
 use adieu_explain::packet::{Counts, Decoder, Packet};
 use adieu_explain::segment::Timestamp;
 use adieu_explain::table::{Finished, Limits, Table};
@@ -27,8 +28,15 @@ pub(super) fn run(plan: Plan) -> ExitStatus {
     let Plan { captures, format, filter } = plan;
     let mut status = ExitStatus::Success;
     let printed = to_stdout(|| {
-        let mut out =
-            Out { writer: BufWriter::new(io::stdout().lock()), format, several: captures.len() > 1 };
+        let mut out = Out {
+            writer: BufWriter::new(io::stdout().lock()),
+            format,
+            several: captures.len() > 1,
+            printed: false,
+        };
+        if format == Format::Zeek {
+            out.writer.write_all(ZEEK_HEADER.as_bytes())?;
+        }
         for capture in &captures {
             let of_this = explain(capture, &filter, &mut out)?;
             if of_this.number() > status.number() {
@@ -46,14 +54,16 @@ struct Out<W> {
     format: Format,
     /// Whether a line has to say of which capture it is.
     several: bool,
+    /// Whether a connection was printed.
+    printed: bool,
 }
 
 impl<W: Write> Out<W> {
     fn print(&mut self, name: &str, number: u64, line: &Line) -> io::Result<()> {
-        match self.format {
-            Format::Text => line.write_text(&mut self.writer, self.several.then_some(name)),
-            Format::Json => line.write_json(&mut self.writer, name, number),
+        if std::mem::replace(&mut self.printed, true) && self.format == Format::Text {
+            self.writer.write_all(b"\n")?;
         }
+        line.write(&mut self.writer, self.format, name, number, self.several)
     }
 
     /// Prints lines that somebody waits for.
@@ -101,15 +111,16 @@ fn unreadable(name: &str, error: &io::Error) -> ExitStatus {
 
 /// Explains a file: its connections are in the order of their first frames.
 fn whole(file: impl Read, name: &str, filter: &Filter, out: &mut Out<impl Write>) -> io::Result<ExitStatus> {
+    let format = out.format;
     let mut lines = Vec::new();
     let mut pass = Pass::new(file, Limits::default(), filter);
     let status = loop {
-        match pass.step(&mut |one| lines.extend(Line::of(&one, filter))) {
+        match pass.step(&mut |one| lines.extend(line(&one, filter, format))) {
             Step::Frame | Step::Nothing => {}
             Step::Over(error) => break told(name, error),
         }
     };
-    let (counts, evicted) = pass.finish(&mut |one| lines.extend(Line::of(&one, filter)));
+    let (counts, evicted) = pass.finish(&mut |one| lines.extend(line(&one, filter, format)));
     lines.sort_by_key(Line::first_frame);
     for (number, line) in (1..).zip(&lines) {
         out.print(name, number, line)?;
@@ -123,21 +134,28 @@ fn whole(file: impl Read, name: &str, filter: &Filter, out: &mut Out<impl Write>
 fn live(input: impl Read, filter: &Filter, out: &mut Out<impl Write>) -> io::Result<ExitStatus> {
     let limits = Limits { linger: LIVE_LINGER, ..Limits::default() };
     let mut pass = Pass::new(input, limits, filter);
+    let format = out.format;
     let mut lines = Vec::new();
     let mut number = 0;
     let status = loop {
-        let step = pass.step(&mut |one| lines.extend(Line::of(&one, filter)));
+        let step = pass.step(&mut |one| lines.extend(line(&one, filter, format)));
         out.print_all("-", &mut number, &mut lines)?;
         match step {
             Step::Frame => {}
-            Step::Nothing => pass.wait(&mut |one| lines.extend(Line::of(&one, filter))),
+            Step::Nothing => pass.wait(&mut |one| lines.extend(line(&one, filter, format))),
             Step::Over(error) => break told("stdin", error),
         }
     };
-    let (counts, evicted) = pass.finish(&mut |one| lines.extend(Line::of(&one, filter)));
+    let (counts, evicted) = pass.finish(&mut |one| lines.extend(line(&one, filter, format)));
     out.print_all("-", &mut number, &mut lines)?;
     tell_counts("stdin", &counts, evicted);
     Ok(status)
+}
+
+/// A connection as it is printed. `None`: it is not wanted.
+fn line(one: &Finished, filter: &Filter, format: Format) -> Option<Line> {
+    let verdict = one.connection.judge(Some(one.until));
+    filter.wants(&verdict).then(|| Line::of(&verdict, one.reason, format))
 }
 
 /// One way through a capture.

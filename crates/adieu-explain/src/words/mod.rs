@@ -1,0 +1,69 @@
+//! A verdict in words: one sentence that a person understands, and the facts behind it.
+//!
+//! Nothing here judges: what is said is what the [`Verdict`] holds, and what it does not know is said to be unknown. The
+//! words hold nothing of the capture but numbers, addresses and the TLS server's name, of which the verdict keeps only
+//! printable ASCII.
+
+mod facts;
+mod resets;
+mod sentence;
+mod units;
+
+pub use facts::{Fact, facts};
+pub use sentence::sentence;
+
+use crate::verdict::{Claim, Ending, Unknown, Vantage, Verdict};
+
+/// The ending in one or two words, as a headline has it.
+pub fn headline(verdict: &Verdict) -> &'static str {
+    match verdict.ending.value() {
+        Some(Ending::Graceful) => "graceful",
+        Some(Ending::Reset) => "reset",
+        Some(Ending::Refused) => "refused",
+        Some(Ending::NoAnswer) => "no answer",
+        Some(Ending::Truncated) => "truncated",
+        Some(Ending::Silent) => "silent",
+        Some(Ending::Open) => "open",
+        None => "unknown ending",
+    }
+}
+
+/// Why something cannot be known, as a clause.
+pub fn reason(unknown: Unknown) -> &'static str {
+    match unknown {
+        Unknown::NotOnTheWire => "it happens inside a host, and nothing on the wire tells it",
+        Unknown::DirectionNotCaptured => "the capture has no packet of the direction that would tell",
+        Unknown::FramesMissing => "the capture missed the frames that would tell",
+        Unknown::CaptureBeginsLate => "the capture begins too late",
+        Unknown::CaptureStopsEarly => "the capture stops too early",
+        Unknown::WindowShrunk => {
+            "the receive window had shrunk, so an unknown part of what was acknowledged was unread"
+        }
+        Unknown::SenderWasHeldUp => {
+            "the receive window was closed or full, so more may have waited in the sender's kernel"
+        }
+        Unknown::Contradictory => "the captured packets contradict each other",
+    }
+}
+
+/// Which second capture would settle it, as a sentence.
+pub fn settled_by(vantage: Vantage) -> &'static str {
+    match vantage {
+        Vantage::AtTheClient => {
+            "A capture at the client's own interface, taken at the same time, would tell."
+        }
+        Vantage::AtTheServer => {
+            "A capture at the server's own interface, taken at the same time, would tell."
+        }
+        Vantage::BehindTheBox => {
+            "A capture at the interface of the host in whose name the reset came, taken at the same time, would tell."
+        }
+        Vantage::ForLonger => "A capture at the same place that begins earlier or stops later would tell.",
+        Vantage::None => "No capture would tell: only the program or its kernel can.",
+    }
+}
+
+/// `probably `, if a claim is only hinted.
+fn probably<T>(claim: &Claim<T>) -> &'static str {
+    if claim.grade() == Some(crate::verdict::Grade::Hinted) { "probably " } else { "" }
+}
