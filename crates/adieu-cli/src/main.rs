@@ -13,6 +13,7 @@ mod commands;
 mod dump;
 mod exit;
 mod hints;
+mod ladder;
 mod no_plan;
 mod options;
 mod os;

@@ -13,7 +13,8 @@
 //! 5. [`table`] knows which connection a segment belongs to, and when one is over.
 //! 6. `content` looks into the octets of a connection for the end marks of TLS and HTTP/1.
 //! 7. [`verdict`] says what the facts come to, each with how sure it is.
-//! 8. [`words`] puts a verdict into sentences for people, [`mod@format`] into records for programs.
+//! 8. [`words`] puts a verdict into sentences for people, [`mod@format`] into records for programs;
+//!    [`summary`] counts many.
 //!
 //! Apart from captures, [`live`] says which sockets of a running machine hang, and [`codes`] what error numbers, exit statuses and
 //! other codes mean for an ending.
@@ -26,6 +27,7 @@ pub mod live;
 pub mod observed;
 pub mod packet;
 pub mod segment;
+pub mod summary;
 pub mod table;
 pub mod verdict;
 pub mod words;

@@ -386,3 +386,58 @@ fn a_code_is_no_connection_for_a_log() {
         assert_eq!(output.status.code(), Some(2), "{format}");
     }
 }
+
+#[test]
+fn a_summary_counts_by_port_server_and_network_worst_first() {
+    let output =
+        run(&["explain", "--summary", &path("several_connections.pcap"), &path("refused.pcap")], b"");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let out = text(&output.stdout);
+    assert!(out.starts_with("7 connections: 1 graceful, 2 reset, 2 refused, 2 open\n"), "{out}");
+    for line in [
+        "port   connections     bad  graceful  reset  refused  open",
+        "27015            7  57.1 %         1      2        2     2",
+        "10.7.0.2:27015            7  57.1 %         1      2        2     2",
+        "10.7.0.0/24            7  57.1 %         1      2        2     2",
+    ] {
+        assert!(out.lines().any(|one| one == line), "{line:?} in\n{out}");
+    }
+    let output = run(&["explain", "--summary", "--only", "reset", &path("several_connections.pcap")], b"");
+    assert!(text(&output.stdout).starts_with("2 connections: 2 reset\n"));
+}
+
+#[test]
+fn two_captures_are_compared_by_shares() {
+    let (before, after) = (path("orderly_client_first.pcap"), path("several_connections.pcap"));
+    let output = run(&["explain", "--compare", &before, &after], b"");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let out = text(&output.stdout);
+    assert!(out.starts_with("before: 1 connection: 1 graceful\nafter:  6 connections: "), "{out}");
+    assert!(out.contains("\nport 27015: graceful 100 % -> 16.7 % (1 of 1 -> 1 of 6)\n"), "{out}");
+    assert!(out.contains("\nport 27015: reset 0 % -> 33.3 % (0 of 1 -> 2 of 6)\n"), "{out}");
+    let output = run(&["explain", "--compare", &before, &before], b"");
+    assert!(text(&output.stdout).contains("no share of an ending changed"));
+    for wrong in [
+        &["--compare", &before][..],
+        &["--compare", "--summary", &before, &after],
+        &["--summary", "--format", "json", &before],
+        &["--follow", "10.7.0.1", &before],
+    ] {
+        let output = run(&[&["explain"], wrong].concat(), b"");
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_connection_is_followed_segment_by_segment() {
+    let output = run(&["explain", "--follow", "10.7.0.1:43301", &path("several_connections.pcap")], b"");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let out = text(&output.stdout);
+    assert!(out.starts_with("10.7.0.1:43301 -> 10.7.0.2:27015: refused\n"), "{out}");
+    let rungs: Vec<&str> = out.lines().filter(|line| line.contains('│')).collect();
+    assert_eq!(rungs.len(), 2, "{out}");
+    assert!(rungs[0].contains("│ 17 SYN ─") && rungs[0].ends_with("►│"), "{out}");
+    assert!(rungs[1].contains("│◄─") && rungs[1].contains(" RST ") && rungs[1].ends_with("─ 18 │"), "{out}");
+    let output = run(&["explain", "--follow", "10.7.0.9:1", &path("several_connections.pcap")], b"");
+    assert_eq!(text(&output.stdout), "no connection with the end 10.7.0.9:1 was found\n");
+}

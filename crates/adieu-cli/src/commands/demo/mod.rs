@@ -1,7 +1,6 @@
 //! `adieu demo`: the procedure, for real, over loopback.
 
 mod arguments;
-mod ladder;
 mod plan;
 mod run;
 

@@ -1,9 +1,9 @@
 //! Runs the demo: a client of adieu and a server on plain sockets, and draws what both did.
 
 use super::arguments::Fault;
-use super::ladder::{Column, Rung, Wire, draw};
 use super::plan::Plan;
 use crate::exit::ExitStatus;
+use crate::ladder::{Column, Rung, Wire, draw};
 use crate::printer::complain;
 use crate::stdout::print;
 use adieu::{ConnectOptions, Connection, Endpoint, Event, Report};

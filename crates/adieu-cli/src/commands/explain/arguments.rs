@@ -2,11 +2,12 @@
 
 use crate::options::access::network;
 use adieu_explain::segment::Timestamp;
+use clap::builder::BoolishValueParser;
 use clap::builder::NonEmptyStringValueParser;
-use clap::{ValueEnum, ValueHint};
+use clap::{ArgAction, ValueEnum, ValueHint};
 use ipnet::IpNet;
 use std::ffi::OsString;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::UNIX_EPOCH;
 
 /// What `--help` says after the options.
@@ -16,6 +17,7 @@ Examples:
   adieu explain --only not-graceful --port 5432 trace.pcap
   adieu explain --format brief trace.pcap         only the sentences
   adieu explain --format json trace.pcapng.gz     the same for a program
+  adieu explain --compare before.pcap after.pcap  which endings became more frequent
   tcpdump -i eth0 -U -w - tcp | adieu explain -   each connection as it ends
   adieu explain --code ECONNRESET                 what an error means for an ending
 
@@ -47,6 +49,20 @@ pub(crate) struct Args {
     /// How to print the connections [default: text]
     #[arg(long, value_name = "FORMAT", env = "ADIEU_FORMAT", hide_env_values = true)]
     pub(super) format: Option<Format>,
+
+    /// Count the connections of all captures by ending, for each port, server and network, worst first
+    #[arg(long, env = "ADIEU_SUMMARY", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new())]
+    pub(super) summary: bool,
+
+    /// Say which endings became more frequent, or less, from the first capture to the second
+    #[arg(long, env = "ADIEU_COMPARE", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new())]
+    pub(super) compare: bool,
+
+    /// Draw the connections of this address and port as a ladder, segment by segment, with frame numbers
+    #[arg(long, value_name = "ADDRESS:PORT", env = "ADIEU_FOLLOW", hide_env_values = true)]
+    pub(super) follow: Option<SocketAddr>,
 
     /// Print only connections with this ending (given again, or with commas)
     #[arg(long, value_name = "ENDING", env = "ADIEU_ONLY", hide_env_values = true, value_delimiter = ',')]

@@ -3,10 +3,13 @@
 mod arguments;
 mod code;
 mod filter;
+mod follow;
 mod lines;
 mod live;
+mod pass;
 mod plan;
 mod run;
+mod summary;
 
 pub(crate) use arguments::Args;
 

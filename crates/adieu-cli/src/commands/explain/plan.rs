@@ -4,12 +4,26 @@ use super::arguments::{Args, Format};
 use super::filter::Filter;
 use crate::no_plan::NoPlan;
 use crate::stdio::stdin_is_terminal;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 pub(crate) struct Plan {
     pub(super) captures: Vec<Capture>,
-    pub(super) format: Format,
+    pub(super) what: What,
     pub(super) filter: Filter,
+}
+
+/// What is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    /// Each connection.
+    Connections(Format),
+    /// How many connections ended how.
+    Summary,
+    /// What changed from the first capture to the second.
+    Compare,
+    /// The connections of an address and port, segment by segment.
+    Follow(SocketAddr),
 }
 
 /// Where a capture is.
@@ -43,6 +57,27 @@ impl Plan {
         {
             return Err(NoPlan::refused("--until is before --since: no connection fits"));
         }
-        Ok(Self { captures, format: args.format.unwrap_or(Format::Text), filter: Filter::of(args) })
+        let what = match (args.summary, args.compare, args.follow) {
+            (false, false, None) => What::Connections(args.format.unwrap_or(Format::Text)),
+            _ if args.format.is_some_and(|format| format != Format::Text) => {
+                return Err(NoPlan::refused(
+                    "--summary, --compare and --follow are told as text, and in no other --format",
+                ));
+            }
+            (true, false, None) => What::Summary,
+            (false, true, None) if captures.len() == 2 => What::Compare,
+            (false, true, None) => {
+                return Err(NoPlan::refused(
+                    "--compare takes two captures: the one before and the one after",
+                ));
+            }
+            (false, false, Some(end)) => What::Follow(end),
+            _ => {
+                return Err(NoPlan::refused(
+                    "only one of --summary, --compare and --follow can be told at once",
+                ));
+            }
+        };
+        Ok(Self { captures, what, filter: Filter::of(args) })
     }
 }

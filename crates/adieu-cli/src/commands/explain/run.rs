@@ -2,30 +2,84 @@
 
 use super::arguments::Format;
 use super::filter::Filter;
-use super::lines::Line;
+use super::follow::Follower;
+use super::lines::{Line, block};
 use super::live::Live;
-use super::plan::{Capture, Plan};
+use super::pass::{Pass, Step, open, tell_counts, through, told, unreadable};
+use super::plan::{Capture, Plan, What};
+use super::summary;
 use crate::exit::ExitStatus;
-use crate::printer::complain;
-use crate::stdout::to_stdout;
-use adieu_explain::capture::{CaptureError, Reader};
+use crate::stdout::{print, to_stdout};
 use adieu_explain::format::ZEEK_HEADER;
-use adieu_explain::packet::{Counts, Decoder, Packet};
-use adieu_explain::segment::Timestamp;
-use adieu_explain::table::{Finished, Limits, Table};
-use std::fs::File;
+use adieu_explain::summary::Summary;
+use adieu_explain::table::{Finished, Limits};
+use adieu_explain::verdict::Verdict;
 use std::io::{self, BufWriter, Read, Write};
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::net::SocketAddr;
+use std::time::Duration;
 
 /// How long a connection of a live capture is kept after its end, for segments that come late.
 const LIVE_LINGER: Duration = Duration::from_secs(2);
 
-/// The exit status of a capture that is cut or damaged.
-const TRUNCATED: ExitStatus = ExitStatus::Ending(6);
-
 pub(super) fn run(plan: Plan) -> ExitStatus {
-    let Plan { captures, format, filter } = plan;
+    let Plan { captures, what, filter } = plan;
+    match what {
+        What::Connections(format) => connections(&captures, format, &filter),
+        What::Summary => {
+            let mut summary = Summary::default();
+            let status = worst(captures.iter().map(|capture| count(capture, &filter, &mut summary)));
+            worst([status, print(summary::tables(&summary).as_bytes())])
+        }
+        What::Compare => {
+            let mut summaries = [Summary::default(), Summary::default()];
+            let counted =
+                captures.iter().zip(&mut summaries).map(|(one, summary)| count(one, &filter, summary));
+            let status = worst(counted);
+            let [before, after] = &summaries;
+            worst([status, print(summary::changes(before, after).as_bytes())])
+        }
+        What::Follow(end) => worst(captures.iter().map(|capture| follow(capture, &filter, end))),
+    }
+}
+
+/// The largest of several exit statuses.
+fn worst(statuses: impl IntoIterator<Item = ExitStatus>) -> ExitStatus {
+    statuses.into_iter().max_by_key(|status| status.number()).unwrap_or(ExitStatus::Success)
+}
+
+/// Counts the connections of a capture.
+fn count(capture: &Capture, filter: &Filter, summary: &mut Summary) -> ExitStatus {
+    through(capture, filter, &mut |_| {}, &mut |one| {
+        let verdict = one.connection.judge(Some(one.until));
+        if filter.wants(&verdict) {
+            summary.add(&verdict);
+        }
+    })
+}
+
+/// Draws the connections of a capture that have this end.
+fn follow(capture: &Capture, filter: &Filter, end: SocketAddr) -> ExitStatus {
+    let mut follower = Follower::new(end);
+    let mut verdicts: Vec<Verdict> = Vec::new();
+    let status = through(capture, filter, &mut |segment| follower.note(segment), &mut |one| {
+        if one.connection.ends().contains(&end) {
+            let verdict = one.connection.judge(Some(one.until));
+            verdicts.extend(filter.wants(&verdict).then_some(verdict));
+        }
+    });
+    verdicts.sort_by_key(|verdict| verdict.first.frame);
+    let blocks: Vec<String> =
+        verdicts.iter().map(|verdict| format!("{}\n\n{}", block(verdict), follower.draw(verdict))).collect();
+    let said = if blocks.is_empty() {
+        format!("no connection with the end {end} was found\n")
+    } else {
+        blocks.join("\n")
+    };
+    worst([status, print(said.as_bytes())])
+}
+
+/// Prints each connection.
+fn connections(captures: &[Capture], format: Format, filter: &Filter) -> ExitStatus {
     let mut status = ExitStatus::Success;
     let printed = to_stdout(|| {
         let mut out = Out {
@@ -37,11 +91,8 @@ pub(super) fn run(plan: Plan) -> ExitStatus {
         if format == Format::Zeek {
             out.writer.write_all(ZEEK_HEADER.as_bytes())?;
         }
-        for capture in &captures {
-            let of_this = explain(capture, &filter, &mut out)?;
-            if of_this.number() > status.number() {
-                status = of_this;
-            }
+        for capture in captures {
+            status = worst([status, explain(capture, filter, &mut out)?]);
         }
         out.writer.flush()
     });
@@ -96,19 +147,6 @@ fn explain(capture: &Capture, filter: &Filter, out: &mut Out<impl Write>) -> io:
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    let file = File::open(path)?;
-    if file.metadata()?.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
-    }
-    Ok(file)
-}
-
-fn unreadable(name: &str, error: &io::Error) -> ExitStatus {
-    complain(&format!("cannot read {name}: {}", adieu::describe_error(error)));
-    ExitStatus::LocalFailure
-}
-
 /// Explains a file: its connections are in the order of their first frames.
 fn whole(file: impl Read, name: &str, filter: &Filter, out: &mut Out<impl Write>) -> io::Result<ExitStatus> {
     let format = out.format;
@@ -156,107 +194,4 @@ fn live(input: impl Read, filter: &Filter, out: &mut Out<impl Write>) -> io::Res
 fn line(one: &Finished, filter: &Filter, format: Format) -> Option<Line> {
     let verdict = one.connection.judge(Some(one.until));
     filter.wants(&verdict).then(|| Line::of(&verdict, one.reason, format))
-}
-
-/// One way through a capture.
-struct Pass<'r> {
-    reader: Reader<'r>,
-    filter: &'r Filter,
-    decoder: Decoder,
-    table: Table,
-    counts: Counts,
-    /// The latest time of a frame.
-    last: Option<Timestamp>,
-    /// Since when nothing has come.
-    quiet_since: Option<Instant>,
-}
-
-enum Step {
-    Frame,
-    /// Nothing has come yet.
-    Nothing,
-    /// The capture has ended, perhaps by an error.
-    Over(Option<CaptureError>),
-}
-
-impl<'r> Pass<'r> {
-    fn new(input: impl Read + 'r, limits: Limits, filter: &'r Filter) -> Self {
-        Self {
-            reader: Reader::new(input),
-            filter,
-            decoder: Decoder::new(),
-            table: Table::new(limits),
-            counts: Counts::default(),
-            last: None,
-            quiet_since: None,
-        }
-    }
-
-    fn step(&mut self, finished: &mut impl FnMut(Finished)) -> Step {
-        let frame = match self.reader.next_frame() {
-            Ok(Some(frame)) => frame,
-            Ok(None) => return Step::Over(None),
-            Err(error) if error.can_be_repeated() => return Step::Nothing,
-            Err(error) => return Step::Over(Some(error)),
-        };
-        let packet = self.decoder.decode(&frame);
-        self.counts.add(&packet);
-        if let Packet::Tcp(segment) = &packet
-            && self.filter.wants_segment(segment)
-        {
-            self.table.observe(segment, finished);
-        }
-        self.last = self.last.max(Some(frame.time));
-        self.quiet_since = None;
-        Step::Frame
-    }
-
-    /// Lets the capture's time go on with ours.
-    fn wait(&mut self, finished: &mut impl FnMut(Finished)) {
-        let quiet_for = self.quiet_since.get_or_insert_with(Instant::now).elapsed();
-        if let Some(last) = self.last {
-            self.table.pass(last.saturating_add(quiet_for), finished);
-        }
-    }
-
-    fn finish(self, finished: &mut impl FnMut(Finished)) -> (Counts, u64) {
-        let evicted = self.table.evicted();
-        self.table.finish(finished);
-        (self.counts, evicted)
-    }
-}
-
-/// Says why a capture ended before its end.
-fn told(name: &str, error: Option<CaptureError>) -> ExitStatus {
-    let Some(error) = error else { return ExitStatus::Success };
-    complain(&format!("{name}: {error}"));
-    match error {
-        CaptureError::NotACapture(_) => ExitStatus::Usage,
-        CaptureError::Read { .. } => ExitStatus::LocalFailure,
-        _ => TRUNCATED,
-    }
-}
-
-/// Says what was not explained, if there was something.
-fn tell_counts(name: &str, counts: &Counts, evicted: u64) {
-    let links: Vec<String> = counts.unknown_links().iter().map(|link| link.0.to_string()).collect();
-    for (count, what) in [
-        (counts.fragments, "IP fragments are not put together, so connections may have gaps".to_owned()),
-        (counts.unknown_link, format!("frames of link type {} are not understood", links.join(", "))),
-        (counts.cut, "the snapshot length cut TCP headers".to_owned()),
-        (counts.too_short, "frames are too short for their own headers".to_owned()),
-        (counts.bad_ip, "IP headers are impossible".to_owned()),
-        (counts.bad_tcp, "TCP headers are impossible".to_owned()),
-        (counts.too_many_headers, "frames have more headers than are followed".to_owned()),
-    ] {
-        if count > 0 {
-            let frames = if count == 1 { "frame" } else { "frames" };
-            complain(&format!("{name}: {what} ({count} {frames} passed over)"));
-        }
-    }
-    if evicted > 0 {
-        complain(&format!(
-            "{name}: more connections were open at once than are followed, so {evicted} of them are told in two parts or more"
-        ));
-    }
 }

@@ -1,4 +1,4 @@
-//! The ladder diagram: two lifelines, one row for each call, in the order of time.
+//! The ladder diagram: two lifelines, one row for each call or segment, in the order of time.
 
 use std::fmt::Write;
 use std::time::Duration;

@@ -1,0 +1,173 @@
+//! One way through a capture: its frames become connections that are over.
+
+use super::filter::Filter;
+use super::live::Live;
+use super::plan::Capture;
+use crate::exit::ExitStatus;
+use crate::printer::complain;
+use adieu_explain::capture::{CaptureError, Reader};
+use adieu_explain::packet::{Counts, Decoder, Packet};
+use adieu_explain::segment::{Segment, Timestamp};
+use adieu_explain::table::{Finished, Limits, Table};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::time::Instant;
+
+/// The exit status of a capture that is cut or damaged.
+const TRUNCATED: ExitStatus = ExitStatus::Ending(6);
+
+/// Goes through a whole capture: every wanted segment, and every connection when it is over.
+pub(super) fn through(
+    capture: &Capture,
+    filter: &Filter,
+    seen: &mut dyn FnMut(&Segment<'_>),
+    finished: &mut dyn FnMut(&Finished),
+) -> ExitStatus {
+    let (name, input): (String, io::Result<Box<dyn Read>>) = match capture {
+        Capture::File(path) => {
+            (path.display().to_string(), open(path).map(|file| Box::new(file) as Box<dyn Read>))
+        }
+        Capture::Stdin => ("stdin".to_owned(), Live::new().map(|stdin| Box::new(stdin) as Box<dyn Read>)),
+    };
+    let input = match input {
+        Ok(input) => input,
+        Err(error) => return unreadable(&name, &error),
+    };
+    let mut pass = Pass::new(input, Limits::default(), filter);
+    let status = loop {
+        match pass.step_with(seen, &mut |one| finished(&one)) {
+            Step::Frame | Step::Nothing => {}
+            Step::Over(error) => break told(&name, error),
+        }
+    };
+    let (counts, evicted) = pass.finish(&mut |one| finished(&one));
+    tell_counts(&name, &counts, evicted);
+    status
+}
+
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    let file = File::open(path)?;
+    if file.metadata()?.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    Ok(file)
+}
+
+pub(super) fn unreadable(name: &str, error: &io::Error) -> ExitStatus {
+    complain(&format!("cannot read {name}: {}", adieu::describe_error(error)));
+    ExitStatus::LocalFailure
+}
+
+/// One way through a capture.
+pub(super) struct Pass<'r> {
+    reader: Reader<'r>,
+    filter: &'r Filter,
+    decoder: Decoder,
+    table: Table,
+    counts: Counts,
+    /// The latest time of a frame.
+    last: Option<Timestamp>,
+    /// Since when nothing has come.
+    quiet_since: Option<Instant>,
+}
+
+pub(super) enum Step {
+    Frame,
+    /// Nothing has come yet.
+    Nothing,
+    /// The capture has ended, perhaps by an error.
+    Over(Option<CaptureError>),
+}
+
+impl<'r> Pass<'r> {
+    pub(super) fn new(input: impl Read + 'r, limits: Limits, filter: &'r Filter) -> Self {
+        Self {
+            reader: Reader::new(input),
+            filter,
+            decoder: Decoder::new(),
+            table: Table::new(limits),
+            counts: Counts::default(),
+            last: None,
+            quiet_since: None,
+        }
+    }
+
+    pub(super) fn step(&mut self, finished: &mut impl FnMut(Finished)) -> Step {
+        self.step_with(&mut |_| {}, finished)
+    }
+
+    /// The next frame. `seen`: gets its segment, if it is wanted.
+    fn step_with(
+        &mut self,
+        seen: &mut (impl FnMut(&Segment<'_>) + ?Sized),
+        finished: &mut impl FnMut(Finished),
+    ) -> Step {
+        let frame = match self.reader.next_frame() {
+            Ok(Some(frame)) => frame,
+            Ok(None) => return Step::Over(None),
+            Err(error) if error.can_be_repeated() => return Step::Nothing,
+            Err(error) => return Step::Over(Some(error)),
+        };
+        let packet = self.decoder.decode(&frame);
+        self.counts.add(&packet);
+        if let Packet::Tcp(segment) = &packet
+            && self.filter.wants_segment(segment)
+        {
+            seen(segment);
+            self.table.observe(segment, finished);
+        }
+        self.last = self.last.max(Some(frame.time));
+        self.quiet_since = None;
+        Step::Frame
+    }
+
+    /// Lets the capture's time go on with ours.
+    pub(super) fn wait(&mut self, finished: &mut impl FnMut(Finished)) {
+        let quiet_for = self.quiet_since.get_or_insert_with(Instant::now).elapsed();
+        if let Some(last) = self.last {
+            self.table.pass(last.saturating_add(quiet_for), finished);
+        }
+    }
+
+    pub(super) fn finish(self, finished: &mut impl FnMut(Finished)) -> (Counts, u64) {
+        let evicted = self.table.evicted();
+        self.table.finish(finished);
+        (self.counts, evicted)
+    }
+}
+
+/// Says why a capture ended before its end.
+pub(super) fn told(name: &str, error: Option<CaptureError>) -> ExitStatus {
+    let Some(error) = error else { return ExitStatus::Success };
+    complain(&format!("{name}: {error}"));
+    match error {
+        CaptureError::NotACapture(_) => ExitStatus::Usage,
+        CaptureError::Read { .. } => ExitStatus::LocalFailure,
+        _ => TRUNCATED,
+    }
+}
+
+/// Says what was not explained, if there was something.
+pub(super) fn tell_counts(name: &str, counts: &Counts, evicted: u64) {
+    let links: Vec<String> = counts.unknown_links().iter().map(|link| link.0.to_string()).collect();
+    for (count, what) in [
+        (counts.fragments, "IP fragments are not put together, so connections may have gaps".to_owned()),
+        (counts.unknown_link, format!("frames of link type {} are not understood", links.join(", "))),
+        (counts.cut, "the snapshot length cut TCP headers".to_owned()),
+        (counts.too_short, "frames are too short for their own headers".to_owned()),
+        (counts.bad_ip, "IP headers are impossible".to_owned()),
+        (counts.bad_tcp, "TCP headers are impossible".to_owned()),
+        (counts.too_many_headers, "frames have more headers than are followed".to_owned()),
+    ] {
+        if count > 0 {
+            let frames = if count == 1 { "frame" } else { "frames" };
+            complain(&format!("{name}: {what} ({count} {frames} passed over)"));
+        }
+    }
+    if evicted > 0 {
+        complain(&format!(
+            "{name}: more connections were open at once than are followed, so {evicted} of them are told in two parts or more"
+        ));
+    }
+}

@@ -1,0 +1,171 @@
+//! `--summary` and `--compare`: many connections at once, as tables for people.
+
+use adieu_explain::summary::{Change, Group, Kind, Summary, Tally};
+use adieu_explain::verdict::Ending;
+use std::fmt::Write as _;
+
+/// How many groups of a kind are printed, and how many changes.
+const MOST: usize = 20;
+
+/// The smallest change of a share that is told: a tenth of a percentage point.
+const LEAST: f64 = 0.001;
+
+const KINDS: [(Kind, &str); 3] = [(Kind::Port, "port"), (Kind::Server, "server"), (Kind::Prefix, "prefix")];
+
+/// The endings of all connections, and those by port, server and prefix, worst first.
+pub(super) fn tables(summary: &Summary) -> String {
+    let mut text = format!("{}\n", total(summary.all()));
+    for (kind, title) in KINDS {
+        let groups = summary.worst(kind);
+        if groups.is_empty() {
+            continue;
+        }
+        let shown = &groups[..groups.len().min(MOST)];
+        let columns: Vec<Option<Ending>> = Tally::ENDINGS
+            .into_iter()
+            .filter(|ending| shown.iter().any(|(_, tally)| tally.of(*ending) > 0))
+            .collect();
+        let mut rows = vec![
+            [title.to_owned(), "connections".to_owned(), "bad".to_owned()]
+                .into_iter()
+                .chain(columns.iter().map(|ending| word(*ending).to_owned()))
+                .collect::<Vec<_>>(),
+        ];
+        for (group, tally) in shown {
+            let counts = columns.iter().map(|ending| tally.of(*ending).to_string());
+            let bad = percent(share(tally.bad(), tally.connections()));
+            rows.push(
+                [group.to_string(), tally.connections().to_string(), bad].into_iter().chain(counts).collect(),
+            );
+        }
+        text.push('\n');
+        text.push_str(&aligned(&rows));
+        if groups.len() > shown.len() {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "and {} more, none worse", groups.len() - shown.len());
+        }
+    }
+    if summary.servers_not_kept() > 0 {
+        let _ = writeln!(
+            text,
+            "\n{} connections went to further servers, which are too many to list",
+            summary.servers_not_kept()
+        );
+    }
+    text
+}
+
+/// What changed from one capture to the other, the largest change first.
+pub(super) fn changes(before: &Summary, after: &Summary) -> String {
+    let mut text = format!("before: {}\nafter:  {}\n", total(before.all()), total(after.all()));
+    let mut is_same = true;
+    for (kind, title) in KINDS {
+        let changes = before.compare(after, kind, LEAST);
+        let (gone, new) = (before.only_here(after, kind), after.only_here(before, kind));
+        if changes.is_empty() && gone.is_empty() && new.is_empty() {
+            continue;
+        }
+        is_same = false;
+        text.push('\n');
+        for change in changes.iter().take(MOST) {
+            let _ = writeln!(text, "{title} {}", line(change));
+        }
+        if changes.len() > MOST {
+            let _ = writeln!(text, "and {} smaller changes", changes.len() - MOST);
+        }
+        for (groups, when) in [(gone, "only before"), (new, "only after")] {
+            if !groups.is_empty() {
+                let more = groups.len().saturating_sub(MOST);
+                let names: Vec<String> = groups.iter().take(MOST).map(Group::to_string).collect();
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                let _ = writeln!(text, "{when}: {title} {}{more}", names.join(", "));
+            }
+        }
+    }
+    if is_same {
+        text.push_str("\nno share of an ending changed by 0.1 percentage points or more\n");
+    }
+    text
+}
+
+/// `5432: reset 0.1 % -> 7 % (1 of 1000 -> 7 of 100)`.
+fn line(change: &Change) -> String {
+    let Change { group, ending, before, after, was, is } = change;
+    format!(
+        "{group}: {} {} -> {} ({} of {} -> {} of {})",
+        word(*ending),
+        percent(*was),
+        percent(*is),
+        before.of(*ending),
+        before.connections(),
+        after.of(*ending),
+        after.connections()
+    )
+}
+
+/// `27 connections: 20 graceful, 5 reset, 2 open`.
+fn total(tally: &Tally) -> String {
+    let parts: Vec<String> = Tally::ENDINGS
+        .into_iter()
+        .filter(|ending| tally.of(*ending) > 0)
+        .map(|ending| format!("{} {}", tally.of(ending), word(ending)))
+        .collect();
+    let all = match tally.connections() {
+        1 => "1 connection".to_owned(),
+        count => format!("{count} connections"),
+    };
+    if parts.is_empty() { all } else { format!("{all}: {}", parts.join(", ")) }
+}
+
+const fn word(ending: Option<Ending>) -> &'static str {
+    match ending {
+        Some(Ending::Graceful) => "graceful",
+        Some(Ending::Reset) => "reset",
+        Some(Ending::Refused) => "refused",
+        Some(Ending::NoAnswer) => "no answer",
+        Some(Ending::Truncated) => "truncated",
+        Some(Ending::Silent) => "silent",
+        Some(Ending::Open) => "open",
+        None => "unknown",
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share is printed with two digits")]
+fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// A share as people read it: `0.1 %`, `7 %`, `12.5 %`.
+fn percent(share: f64) -> String {
+    let text = format!("{:.1}", share * 100.0);
+    format!("{} %", text.strip_suffix(".0").unwrap_or(&text))
+}
+
+/// Rows with their columns below each other: the first to the left, numbers to the right.
+fn aligned(rows: &[Vec<String>]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            let _ =
+                if column == 0 { write!(text, "{cell:<width$}") } else { write!(text, "  {cell:>width$}") };
+        }
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_have_no_digit_too_many() {
+        for (share, text) in
+            [(0.0, "0 %"), (0.001, "0.1 %"), (0.07, "7 %"), (0.125, "12.5 %"), (1.0, "100 %")]
+        {
+            assert_eq!(percent(share), text);
+        }
+    }
+}
