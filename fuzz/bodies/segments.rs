@@ -1,9 +1,11 @@
 //! Any segments in any order: an observed connection takes them, and what is said of it agrees with itself.
 
 use adieu_explain::{
+    format,
     observed::Connection,
     segment::{Checksum, Flags, Segment, TcpTimestamps, Timestamp},
     verdict::{Ending, SideEnd, Verdict},
+    words,
 };
 
 /// How many octets of the input make a segment.
@@ -92,7 +94,24 @@ fn agrees(verdict: &Verdict) {
         Some(Ending::NoAnswer) => assert_eq!(columns.rst_by.as_deref(), Some("-"), "{verdict:?}"),
         _ => {}
     }
+    is_told(verdict);
     for direction in [&verdict.c2s, &verdict.s2c] {
         assert!(direction.acknowledged <= direction.sent, "{verdict:?}");
     }
+}
+
+/// Every form has something to say of it, and nothing that moves a cursor or makes a line or a column of its own.
+fn is_told(verdict: &Verdict) {
+    let facts = words::facts(verdict).into_iter().map(|fact| fact.text);
+    for text in facts.chain([words::sentence(verdict), words::headline(verdict).to_owned()]) {
+        assert!(!text.is_empty() && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{text:?}");
+    }
+    let columns =
+        format::ZEEK_HEADER.lines().find(|line| line.starts_with("#fields")).expect("a header line");
+    assert_eq!(
+        format::zeek_line(verdict).split('\t').count(),
+        columns.split('\t').count() - 1,
+        "{verdict:?}"
+    );
+    let _ = (format::Record::of(verdict), format::Eve::of(verdict, format::FlowEnd::Shutdown));
 }

@@ -195,6 +195,11 @@ fn the_page_of_faults_shows_what_comes_out() {
 }
 
 #[test]
+fn the_page_of_explain_shows_what_comes_out() {
+    assert!(check(include_str!("../../../docs/explain.md")) >= 6);
+}
+
+#[test]
 fn the_readme_has_the_totals_that_were_measured() {
     let (readme, peers) = (include_str!("../../../README.md"), include_str!("../../../docs/peers.md"));
     let (_, totals) = peers.split_once("## Totals").expect("the page has its totals");
