@@ -4,11 +4,12 @@ use jsonschema::{Retrieve, Uri, Validator};
 use serde_json::Value;
 
 /// Each by its name without `.schema.json`.
-const ALL: [(&str, &str); 8] = [
+const ALL: [(&str, &str); 9] = [
     ("check", include_str!("../../../docs/check.schema.json")),
     ("events", include_str!("../../../docs/events.schema.json")),
     ("explain", include_str!("../../../docs/explain.schema.json")),
     ("explain-code", include_str!("../../../docs/explain-code.schema.json")),
+    ("explain-live", include_str!("../../../docs/explain-live.schema.json")),
     ("relay-log", include_str!("../../../docs/relay-log.schema.json")),
     ("relay-report", include_str!("../../../docs/relay-report.schema.json")),
     ("report", include_str!("../../../docs/report.schema.json")),

@@ -22,6 +22,8 @@ mod events;
 mod exchange;
 mod explain;
 #[cfg(target_os = "linux")]
+mod explain_live;
+#[cfg(target_os = "linux")]
 mod fast_open;
 mod gone_readers;
 mod hints;

@@ -57,9 +57,12 @@ pub struct Finding {
     pub stall: Option<Stall>,
     /// Retransmissions or probes since the last acknowledgement.
     pub attempts: u8,
-    /// How long it has been so at least: time since the last acknowledgement came, which a FIN has too. If others came after
-    /// what is told here, it has been so for longer. `None`: not told.
+    /// How long it has been in this state at least, if a segment of the peer's began the state, as in CLOSE_WAIT, FIN_WAIT_2 and
+    /// CLOSING: time since the last acknowledgement came, which a FIN has too. If others came later, it has been so for longer.
+    /// `None`: not told, or our own program began the state.
     pub at_least: Option<Duration>,
+    /// Time since the last acknowledgement came. `None`: not told.
+    pub last_acknowledgement: Option<Duration>,
     /// Time since data was last sent. `None`: not told.
     pub last_sent: Option<Duration>,
     /// When the kernel drops it by itself. `None`: it does not.
@@ -87,9 +90,13 @@ impl Finding {
         let unsent =
             not_sent.map(|octets| octets.saturating_sub(u32::from(is_fin_unacknowledged)).min(queued));
         let unacknowledged = if queued == 0 { Some(0) } else { unsent.map(|unsent| queued - unsent) };
+        let last_acknowledgement = socket.info.map(|info| info.last_ack_received);
+        let is_window_zero = socket.info.is_some_and(|info| info.peer_window == Some(0));
         let stall = match socket.timer {
             _ if socket.send_queue == 0 => None,
             Timer::WindowProbe => Some(Stall::WindowClosed),
+            // Something was on its way when the window closed.
+            Timer::Retransmission if is_window_zero => Some(Stall::WindowClosed),
             Timer::Retransmission if socket.attempts > 0 => Some(Stall::Unanswered),
             _ => None,
         };
@@ -109,7 +116,8 @@ impl Finding {
             is_fin_unacknowledged,
             stall,
             attempts: socket.attempts,
-            at_least: socket.info.map(|info| info.last_ack_received),
+            at_least: last_acknowledgement.filter(|_| matches!(state, CloseWait | FinWait2 | Closing)),
+            last_acknowledgement,
             last_sent: socket.info.map(|info| info.last_data_sent),
             dropped_in: (socket.inode == 0
                 && state == FinWait2
@@ -118,7 +126,7 @@ impl Finding {
         })
     }
 
-    /// What it is, in a sentence without its addresses: `CLOSE_WAIT for at least 12 s: the peer has ended its side, …`.
+    /// What it is, in a sentence without its addresses: `CLOSE_WAIT for at least 12 s: the peer has …`.
     pub fn words(&self, owner: Owner) -> String {
         let mut words = self.state.name().to_owned();
         if let Some(time) = self.at_least {
@@ -173,7 +181,11 @@ impl Finding {
                 }
             }
             Some(Stall::Unanswered) => {
-                let _ = write!(words, "; sent again {} times without an answer", self.attempts);
+                let times = if self.attempts == 1 { "once" } else { &format!("{} times", self.attempts) };
+                let _ = write!(words, "; sent again {times} without an answer");
+                if let Some(time) = self.last_acknowledgement {
+                    let _ = write!(words, "; the last acknowledgement came {} ago", seconds(time));
+                }
             }
             None => {}
         }

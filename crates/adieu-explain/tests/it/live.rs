@@ -1,6 +1,6 @@
 //! Answers of inet_diag that are made by hand: what is read of them, and what is said.
 
-use adieu_explain::live::{Dump, DumpError, Finding, Holder, Owner, Socket, State, Survey, seconds};
+use adieu_explain::live::{Dump, DumpError, Finding, Holder, Owner, Socket, Stall, State, Survey, seconds};
 use proptest::prelude::*;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -182,15 +182,34 @@ fn a_finding_has_a_sentence() {
     let stalled = Recipe { state: 1, timer: 4, send_queue: 70_000, not_sent: 70_000, ..Recipe::default() };
     assert_eq!(
         words(&stalled, Owner::Process),
-        "ESTABLISHED for at least 12 s: open; 70000 bytes not sent; the peer's window is closed: its program does not read; no data has left for 9 s"
+        "ESTABLISHED: open; 70000 bytes not sent; the peer's window is closed: its program does not read; no data has left for 9 s"
     );
     let unanswered =
         Recipe { state: 9, timer: 1, attempts: 4, send_queue: 101, inode: 0, ..Recipe::default() };
     assert!(
         words(&unanswered, Owner::Nobody).ends_with(
-            "acknowledged our FIN; 100 bytes not acknowledged; sent again 4 times without an answer"
+            "acknowledged our FIN; 100 bytes not acknowledged; sent again 4 times without an answer; the last acknowledgement came 12 s ago"
         )
     );
+}
+
+/// A program that closes an hour after the peer's end has been in LAST_ACK for no hour.
+#[test]
+fn a_state_that_our_program_began_has_no_time() {
+    for (state, has_time) in [(1, false), (4, false), (5, true), (8, true), (9, false), (11, true)] {
+        let finding =
+            Recipe { state, timer: 1, attempts: 1, send_queue: 9, since: 3_600_000, ..Recipe::default() }
+                .finding();
+        assert_eq!(finding.at_least.is_some(), has_time, "{finding:?}");
+        assert_eq!(finding.last_acknowledgement, Some(Duration::from_secs(3600)));
+    }
+}
+
+/// With bytes on their way when the window closes, the timer is the one of retransmissions.
+#[test]
+fn a_window_of_zero_is_told_whatever_timer_runs() {
+    let closed = Recipe { state: 1, timer: 1, attempts: 3, send_queue: 9, window: 0, ..Recipe::default() };
+    assert_eq!(closed.finding().stall, Some(Stall::WindowClosed));
 }
 
 #[test]

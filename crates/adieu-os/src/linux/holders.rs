@@ -2,23 +2,32 @@
 
 use rustix::fs::{Mode, OFlags, RawDir, open, openat, readlinkat_raw};
 use rustix::io::Errno;
-use std::ffi::CStr;
+use std::collections::{HashMap, HashSet};
+use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
-use std::{fs, io};
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{fs, io, thread};
 
-/// A process that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Process {
-    /// Its number.
+/// A descriptor of a process that is a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldSocket {
+    /// The socket's inode.
+    pub inode: u32,
+    /// The process.
     pub pid: u32,
-    /// How many descriptors it has open.
-    pub open: u64,
+    /// Its descriptor.
+    pub descriptor: u32,
 }
 
 /// What was seen of the processes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProcessScan {
+    /// Every descriptor that is a socket.
+    pub held: Vec<HeldSocket>,
+    /// How many descriptors each process has open.
+    open: HashMap<u32, u64>,
     /// Processes whose descriptors this user may not see.
     pub unreadable: u64,
     /// Processes in other network namespaces, whose sockets are in another list.
@@ -27,41 +36,70 @@ pub struct ProcessScan {
     pub other_networks: u64,
 }
 
-/// Calls `each` with every descriptor that is a socket (process, descriptor, inode), and `after` with each process.
+impl ProcessScan {
+    /// How many descriptors a process has open. 0: it has ended, or this user may not see them.
+    pub fn open_of(&self, pid: u32) -> u64 {
+        self.open.get(&pid).copied().unwrap_or_default()
+    }
+}
+
+/// Looks at every process's descriptors, on each core: the kernel makes an inode of its own for each that is looked at.
 ///
 /// A process that ends meanwhile is not told. Threads that have descriptors of their own (unshare(2), `CLONE_FILES`) are not looked
 /// at.
 ///
 /// Source: proc(5), `/proc/pid/fd`, `/proc/pid/ns`.
-pub fn socket_holders(
-    mut each: impl FnMut(u32, u32, u32),
-    mut after: impl FnMut(Process),
-) -> io::Result<ProcessScan> {
+pub fn socket_holders() -> io::Result<ProcessScan> {
     let proc = open("/proc", OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     let own = network(&proc, c"self/ns/net");
-    let mut networks = std::collections::HashSet::new();
-    let mut seen = ProcessScan::default();
-    let mut room = vec![MaybeUninit::<u8>::uninit(); 32 << 10];
-    for pid in pids()? {
-        match descriptors(&proc, pid, &mut room, &mut each) {
-            Ok(open) => {
-                let name = std::ffi::CString::new(format!("{pid}/ns/net")).unwrap_or_default();
-                let network = network(&proc, &name);
-                if network.is_some() && network != own {
-                    seen.in_other_networks += 1;
-                    networks.extend(network);
+    let pids = pids()?;
+    let next = AtomicUsize::new(0);
+    let work = || -> io::Result<(ProcessScan, HashSet<Vec<u8>>)> {
+        let mut scan = ProcessScan::default();
+        let mut networks = HashSet::new();
+        let mut room = vec![MaybeUninit::<u8>::uninit(); 32 << 10];
+        while let Some(pid) = pids.get(next.fetch_add(1, Ordering::Relaxed)) {
+            match descriptors(&proc, *pid, &mut room, &mut scan.held) {
+                Ok(open) => {
+                    scan.open.insert(*pid, open);
+                    let name = CString::new(format!("{pid}/ns/net")).unwrap_or_default();
+                    let network = network(&proc, &name);
+                    if network.is_some() && network != own {
+                        scan.in_other_networks += 1;
+                        networks.extend(network);
+                    }
                 }
-                after(Process { pid, open });
+                Err(Errno::ACCESS | Errno::PERM) => scan.unreadable += 1,
+                // It has ended.
+                Err(Errno::NOENT | Errno::SRCH) => {}
+                Err(error) => return Err(error.into()),
             }
-            Err(Errno::ACCESS | Errno::PERM) => seen.unreadable += 1,
-            // It has ended.
-            Err(Errno::NOENT | Errno::SRCH) => {}
-            Err(error) => return Err(error.into()),
         }
+        Ok((scan, networks))
+    };
+    let cores = thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
+    let parts: Vec<_> = thread::scope(|scope| {
+        let working: Vec<_> = (1..cores).map(|_| scope.spawn(work)).collect();
+        let ours = work();
+        let theirs = working.into_iter().map(|one| one.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        std::iter::once(ours).chain(theirs).collect()
+    });
+    let mut all = ProcessScan::default();
+    let mut networks = HashSet::new();
+    for part in parts {
+        let (scan, others) = part?;
+        all.held.extend(scan.held);
+        all.open.extend(scan.open);
+        all.unreadable += scan.unreadable;
+        all.in_other_networks += scan.in_other_networks;
+        networks.extend(others);
     }
-    seen.other_networks = networks.len() as u64;
-    Ok(seen)
+    all.other_networks = networks.len() as u64;
+    Ok(all)
 }
+
+/// More would wait for each other's locks in the kernel.
+const MAX_THREADS: usize = 8;
 
 fn pids() -> io::Result<Vec<u32>> {
     let entries = fs::read_dir("/proc")?;
@@ -73,7 +111,7 @@ fn descriptors(
     proc: &OwnedFd,
     pid: u32,
     room: &mut [MaybeUninit<u8>],
-    each: &mut impl FnMut(u32, u32, u32),
+    held: &mut Vec<HeldSocket>,
 ) -> rustix::io::Result<u64> {
     let folder = openat(proc, format!("{pid}/fd"), OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     let mut count = 0;
@@ -89,7 +127,7 @@ fn descriptors(
         if let Some(inode) = target.strip_prefix(b"socket:[").and_then(|rest| rest.strip_suffix(b"]"))
             && let Some(inode) = number(inode)
         {
-            each(pid, descriptor, inode);
+            held.push(HeldSocket { inode, pid, descriptor });
         }
     }
     Ok(count)

@@ -9,7 +9,7 @@ mod socket_diag;
 mod undelivered;
 
 pub use direct::{Direct, Lane};
-pub use holders::{Process, ProcessScan, descriptor_limit_of, process_name, socket_holders};
+pub use holders::{HeldSocket, ProcessScan, descriptor_limit_of, process_name, socket_holders};
 pub use over::had_both_ended;
 pub use pace::ProbePace;
 pub use reuse_port::send_clients_to;

@@ -1,14 +1,15 @@
 //! What `adieu explain` is asked for, as it was written.
 
 use crate::options::access::network;
+use crate::options::durations::limit;
+use crate::parsing::rules::Rules;
 use adieu_explain::segment::Timestamp;
-use clap::builder::BoolishValueParser;
-use clap::builder::NonEmptyStringValueParser;
+use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use clap::{ArgAction, ValueEnum, ValueHint};
 use ipnet::IpNet;
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// What `--help` says after the options.
 const AFTER: &str = "\
@@ -19,6 +20,8 @@ Examples:
   adieu explain --format json trace.pcapng.gz     the same for a program
   adieu explain --compare before.pcap after.pcap  which endings became more frequent
   tcpdump -i eth0 -U -w - tcp | adieu explain -   each connection as it ends
+  adieu explain --live                            sockets of this machine that hang, and whose they are
+  adieu explain --live --watch                    how they grow, and when no descriptor is left
   adieu explain --code ECONNRESET                 what an error means for an ending
 
 Exit status:
@@ -43,7 +46,7 @@ If several captures have different ones, it is the largest.";
 #[command(after_long_help = AFTER)]
 pub(crate) struct Args {
     /// The captures to read; - is stdin
-    #[arg(value_name = "FILE", num_args = 1.., required_unless_present = "code", value_hint = ValueHint::FilePath)]
+    #[arg(value_name = "FILE", num_args = 1.., required_unless_present_any = ["code", "live"], value_hint = ValueHint::FilePath)]
     pub(super) file: Vec<OsString>,
 
     /// How to print the connections [default: text]
@@ -88,12 +91,33 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", env = "ADIEU_UNTIL", hide_env_values = true, value_parser = time)]
     pub(super) until: Option<Timestamp>,
 
+    #[command(flatten)]
+    pub(super) live: LiveArgs,
+
     /// Instead of captures: say what an error number or name, an exit status, a TLS alert or a conn_state of Zeek means for how a
     /// connection ended, and what to look at next. A number that means several things has them all
     #[arg(long, value_name = "CODE", env = "ADIEU_CODE", hide_env_values = true, allow_hyphen_values = true,
           value_parser = NonEmptyStringValueParser::new(),
-          conflicts_with_all = ["file", "only", "host", "net", "port", "since", "until"])]
+          conflicts_with_all = ["file", "only", "host", "net", "port", "since", "until", "summary", "compare", "follow"])]
     pub(super) code: Option<String>,
+}
+
+/// What is looked at instead of captures.
+#[derive(Debug, clap::Args)]
+pub(super) struct LiveArgs {
+    /// Instead of captures: the TCP sockets of this machine that hang, with their programs: the peer has ended and the program
+    /// has not closed (CLOSE_WAIT), the other way round (FIN_WAIT_2), an end or bytes that the peer does not acknowledge or
+    /// does not read. --host, --net and --port choose among them. Linux only
+    #[arg(long, env = "ADIEU_LIVE", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new(),
+          conflicts_with_all = ["file", "only", "since", "until", "summary", "compare", "follow", "code"])]
+    pub(super) live: bool,
+
+    /// With --live: look again and again until a signal comes, and show how each program's sockets and descriptors grow and when
+    /// no descriptor is left (EMFILE). INTERVAL, as in --watch=10s, is the time between two looks [default: 2s]
+    #[arg(long, value_name = "INTERVAL", env = "ADIEU_WATCH", hide_env_values = true, num_args = 0..=1,
+          require_equals = true, default_missing_value = "2s", value_parser = limit, add = Rules::new().needs("live"))]
+    pub(super) watch: Option<Duration>,
 }
 
 /// A time as RFC 3339 has it; a space may stand for the T, and the Z may be left out.

@@ -7,7 +7,7 @@ use super::arguments::{Args, Only};
 use adieu_explain::segment::{Segment, Timestamp};
 use adieu_explain::verdict::{Ending, Verdict};
 use ipnet::IpNet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// What is wanted. Of each kind one has to fit, and kinds that are empty are not asked for.
 pub(super) struct Filter {
@@ -33,10 +33,14 @@ impl Filter {
 
     /// Whether connections with these addresses and ports are wanted.
     pub(super) fn wants_segment(&self, segment: &Segment<'_>) -> bool {
+        self.wants_addresses(segment.source, segment.destination)
+    }
+
+    /// The same.
+    pub(super) fn wants_addresses(&self, source: SocketAddr, destination: SocketAddr) -> bool {
         fn either<T>(wanted: &[T], fits: impl Fn(&T) -> bool) -> bool {
             wanted.is_empty() || wanted.iter().any(fits)
         }
-        let (source, destination) = (segment.source, segment.destination);
         either(&self.ports, |port| [source.port(), destination.port()].contains(port))
             && either(&self.hosts, |host| [source.ip(), destination.ip()].contains(host))
             && either(&self.networks, |net| net.contains(&source.ip()) || net.contains(&destination.ip()))

@@ -1,4 +1,5 @@
-//! `adieu explain`: how the connections of a capture ended, and what a code means for an ending.
+//! `adieu explain`: how the connections of a capture ended, which sockets of this machine hang, and what a code means for an
+//! ending.
 
 mod arguments;
 mod code;
@@ -9,6 +10,7 @@ mod live;
 mod pass;
 mod plan;
 mod run;
+mod sockets;
 mod summary;
 
 pub(crate) use arguments::Args;
@@ -20,12 +22,16 @@ use crate::no_plan::NoPlan;
 pub(crate) enum Plan {
     Captures(Box<plan::Plan>),
     Code(code::Plan),
+    Live(sockets::Plan),
 }
 
 impl Plan {
     pub(crate) fn new(args: &Args) -> Result<Self, NoPlan> {
         if let Some(code) = &args.code {
             return code::Plan::new(code, args.format).map(Self::Code);
+        }
+        if args.live.live {
+            return sockets::Plan::new(args).map(Self::Live);
         }
         plan::Plan::new(args).map(|plan| Self::Captures(Box::new(plan)))
     }
@@ -35,5 +41,6 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
     match plan {
         Plan::Captures(plan) => run::run(*plan),
         Plan::Code(plan) => code::run(&plan),
+        Plan::Live(plan) => sockets::run(&plan),
     }
 }
