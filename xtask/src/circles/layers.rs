@@ -62,8 +62,14 @@ pub(super) type Layers = &'static [&'static [&'static str]];
 pub(super) const MODULES: &[(&str, Layers)] = &[("adieu", ADIEU), ("adieu-explain", EXPLAIN)];
 
 /// From the bytes of a capture up to the words.
-const EXPLAIN: Layers =
-    &[&["segment"], &["capture", "content"], &["packet", "observed"], &["table", "verdict"]];
+const EXPLAIN: Layers = &[
+    &["segment", "codes", "live"],
+    &["capture", "content"],
+    &["packet", "observed"],
+    &["table", "verdict"],
+    &["words", "summary"],
+    &["format"],
+];
 
 const ADIEU: Layers = &[
     // Words and small types. Those of proxies, of TLS and of a socket's options are here because errors name them.
