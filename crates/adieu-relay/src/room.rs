@@ -42,8 +42,8 @@ impl Room {
         }
     }
 
-    /// Takes what the process may still open. `accepting`: how many tasks accept, each of which may be a client ahead. `beginning`: how
-    /// many workers are to run that do not yet.
+    /// Measures how many connections the descriptors suffice for that the process may still open. `accepting`: how many tasks accept,
+    /// each of which may be a client ahead. `beginning`: how many workers do not run yet.
     pub(crate) fn measure(&self, accepting: usize, beginning: usize) {
         let open = self.open.load(Ordering::Acquire);
         let free = adieu_os::free_descriptors().saturating_sub(beginning * OF_A_WORKER);

@@ -122,8 +122,7 @@ impl Service {
         self.reloading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes what connections there are descriptors for now.
-    /// `beginning`: the workers do not run yet.
+    /// Measures how many connections there are descriptors for. `beginning`: the workers do not run yet.
     pub(crate) fn measure_room(&self, beginning: bool) {
         let (relays, workers) = (self.relays.lock().len(), self.controls.len());
         self.shutdown.room.measure(relays * workers, if beginning { workers } else { 0 });
@@ -209,8 +208,8 @@ impl Slot {
 }
 
 impl Serving {
-    /// Of a configuration that was checked. `listens`: where, with the port that the system chose. `before`: what it replaces, which counted those who are inside, and knows how the upstreams
-    /// are.
+    /// What a relay of this configuration, which was checked, serves with. `listens`: where it listens, with the port that the system
+    /// chose. `before`: what it replaces, whose count of open connections and health of upstreams it keeps.
     pub(crate) fn new(
         config: RelayConfig,
         listens: &Endpoint,
