@@ -87,7 +87,22 @@ impl Relay {
         if let Some(progress) = self.progress.as_ref().filter(|_| shaken || moved) {
             progress.note(&a.link.core, &b.link.core);
         }
-        shaken || moved || told
+        shaken || told || (moved && self.may_move_more(a, b))
+    }
+
+    /// After bytes were passed on: whether another turn may find something to do without a wait. Most often they were all that there
+    /// was, and the turn that would find nothing is spared.
+    fn may_move_more<H: Handle>(&self, a: &mut Peer<H>, b: &mut Peer<H>) -> bool {
+        let is_busy = |peer: &mut Peer<H>| {
+            Source::is_ready(peer)
+                || Source::end(peer).is_some()
+                || peer.link.is_handshaking()
+                || peer.link.has_unsent()
+                || peer.link.core.is_leaving()
+                || peer.link.core.is_decided()
+        };
+        let is_empty = self.a_to_b.is_empty() && self.b_to_a.is_empty();
+        self.gates.is_some() || !is_empty || is_busy(a) || is_busy(b)
     }
 
     /// Makes both handshakes at the same time: the time of one connection is not spent on the other's.
