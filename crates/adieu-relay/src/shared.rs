@@ -234,7 +234,7 @@ impl Serving {
             grace: _,
         } = config;
         let with_interrupt = |upstream: Upstream| {
-            let options = upstream.options.clone().interrupt(&service.abort);
+            let options = upstream.options.clone().interrupt(&service.abort).keep_alive_when_relayed();
             upstream.options(options)
         };
         let itself = Itself::listening_at(listens);
