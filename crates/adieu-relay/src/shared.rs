@@ -178,7 +178,7 @@ impl Slot {
         config.check()?;
         let (listen, grace) = (config.listen.clone(), config.grace);
         let listener = Self::listener(&config)?;
-        let serving = Serving::new(config, listener.local_endpoint(), service, None);
+        let serving = Serving::new(config, Itself::listening_with(&listener), service, None);
         Ok(Self {
             listen,
             grace,
@@ -208,14 +208,9 @@ impl Slot {
 }
 
 impl Serving {
-    /// What a relay of this configuration, which was checked, serves with. `listens`: where it listens, with the port that the system
-    /// chose. `before`: what it replaces, whose count of open connections and health of upstreams it keeps.
-    pub(crate) fn new(
-        config: RelayConfig,
-        listens: &Endpoint,
-        service: &Service,
-        before: Option<&Self>,
-    ) -> Self {
+    /// What a relay of this configuration, which was checked, serves with. `itself`: where it listens. `before`: what it replaces,
+    /// whose count of open connections and health of upstreams it keeps.
+    pub(crate) fn new(config: RelayConfig, itself: Itself, service: &Service, before: Option<&Self>) -> Self {
         let RelayConfig {
             name,
             listen: _,
@@ -237,7 +232,6 @@ impl Serving {
             let options = upstream.options.clone().interrupt(&service.abort).keep_alive_when_relayed();
             upstream.options(options)
         };
-        let itself = Itself::listening_at(listens);
         let group = |upstreams: Vec<Upstream>, before| {
             let upstreams = upstreams.into_iter().map(with_interrupt).collect();
             Upstreams::new(upstreams, itself, balance, health, before)
