@@ -103,8 +103,8 @@ fn the_memory_of_a_crowd_goes_back_to_the_system() {
     let endpoint = adieu::Endpoint::for_connecting(front.to_string()).expect("an address");
     let client = || {
         let mut client = adieu::connect(&endpoint, &options).expect("it listens");
-        client.write_all(&[7; 40_000]).expect("taken");
-        client.read_exact(&mut [0; 40_000]).expect("they come back");
+        client.write_all(&vec![7; 40_000]).expect("taken");
+        client.read_exact(&mut vec![0; 40_000]).expect("they come back");
         client
     };
     client().abort();
