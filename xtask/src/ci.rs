@@ -107,7 +107,7 @@ fn build_ahead(counts: bool) {
 
 /// Tests at once, on each processor: most wait for a timer or for a peer. The command line's suite takes 26 s of one processor, and
 /// with one test on each of two processors 110 s.
-const TESTS_EACH: usize = 4;
+const TESTS_EACH: usize = 2;
 
 fn perform(check: &Check) -> Result<bool> {
     println!("--- {}: cargo {}", check.name, check.arguments.join(" "));

@@ -3,7 +3,6 @@
 //! `cargo xtask windows` builds the two programs (tests/tutorial/*.c), says where they are, and runs these tests twice:
 //! built for Windows, and built for Linux with the two programs under Wine.
 
-use adieu_testkit::places;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
@@ -105,7 +104,7 @@ fn ctrl_c_typed_into_a_console_interrupts_the_windows_program() {
     let folder = PathBuf::from(std::env::var_os(FOLDER).expect("the programs' folder"));
     let program = folder.join("../x86_64-pc-windows-gnu/debug/adieu.exe");
     assert!(program.exists(), "{} is not there", program.display());
-    let listener = places::listener();
+    let listener = adieu_testkit::places::listener();
     let address = listener.local_addr().expect("bound");
     let mut console = Command::new("timeout");
     let inside = format!("wine '{}' connect {address}", program.display());

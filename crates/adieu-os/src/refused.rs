@@ -84,6 +84,11 @@ pub fn multipath_socket(_: Domain) -> io::Result<Socket> {
 }
 
 /// Not here.
+pub fn is_of_multipath(_: &SockRef<'_>) -> bool {
+    false
+}
+
+/// Not here.
 pub fn is_multipath(_: &SockRef<'_>) -> bool {
     false
 }

@@ -277,7 +277,9 @@ impl Connection {
             *looked = true;
         }
         self.timers.checked(sample.path.answer_within);
-        self.note_acknowledgements(now, &sample);
+        if !self.evidence.end_refused {
+            self.note_acknowledgements(now, &sample);
+        }
         match sample.socket_error {
             SocketError::Clear => {
                 self.evidence.socket_error_clear = Some(self.evidence.socket_error_clear != Some(false));

@@ -184,6 +184,9 @@ pub struct Evidence {
     /// reset everything before it was acknowledged and no octet of it was; the reset came no sooner than an answer of the
     /// peer's takes; and the peer's TCP had been heard within the minute before. That its program had read everything is
     /// not known, as it never is without a receipt.
+    ///
+    /// The fastest answer that was ever seen on the connection is what an answer takes. So if our end is held up on its way, a reset
+    /// that the peer sends by itself, in that extra time, is taken for the answer.
     pub end_refused: bool,
     /// The other side of a relay was cut before anything else ended this connection.
     pub other_side_cut: bool,

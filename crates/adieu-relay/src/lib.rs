@@ -30,6 +30,7 @@
 
 mod admission;
 mod config;
+mod crowd;
 mod event;
 mod faults;
 mod front;

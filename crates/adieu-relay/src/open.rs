@@ -1,7 +1,9 @@
 //! The connections that are open: who they are, for whoever asks.
 
+use crate::split_mix::mix;
 use adieu::{Address, Endpoint, RelayProgress};
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -60,10 +62,32 @@ pub(crate) struct Entry {
 
 /// Those of one worker. Nobody but that worker asks, unless somebody wants the list, so its lock is free.
 #[derive(Debug, Default)]
-pub(crate) struct Roll(Mutex<HashMap<u64, Entry>>);
+pub(crate) struct Roll(Mutex<Entries>);
+
+type Entries = HashMap<u64, Entry, BuildHasherDefault<Counted>>;
+
+/// Hashes numbers that we have counted ourselves: nobody chooses them, so none of the hash's strength is needed.
+#[derive(Default)]
+struct Counted(u64);
+
+impl Hasher for Counted {
+    fn write(&mut self, octets: &[u8]) {
+        for octet in octets {
+            self.write_u64(u64::from(*octet));
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = mix(self.0 ^ number);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 impl Roll {
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Entry>> {
+    fn lock(&self) -> MutexGuard<'_, Entries> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

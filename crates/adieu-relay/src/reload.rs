@@ -4,7 +4,7 @@ use crate::config::{RelayConfig, RelayError};
 use crate::event::RelayEvent;
 use crate::service::Handle;
 use crate::shared::{Serving, Slot};
-use adieu::Listener;
+use crate::upstream::Itself;
 use std::sync::Arc;
 
 /// What a reload has changed.
@@ -69,8 +69,8 @@ impl Handle {
             let slot = &mut relays[place];
             slot.grace = config.grace;
             let before = slot.serving.borrow().clone();
-            let listens = slot.listener.as_ref().map_or(&slot.listen, Listener::local_endpoint);
-            let serving = Serving::new(config, listens, service, before.as_deref());
+            let itself = slot.listener.as_ref().map(Itself::listening_with).unwrap_or_default();
+            let serving = Serving::new(config, itself, service, before.as_deref());
             slot.serving.send_replace(Some(Arc::new(serving)));
         }
         let mut is_kept = is_kept.into_iter();

@@ -42,8 +42,8 @@ impl Room {
         }
     }
 
-    /// Takes what the process may still open. `accepting`: how many tasks accept, each of which may be a client ahead. `beginning`: how
-    /// many workers are to run that do not yet.
+    /// Measures how many connections the descriptors suffice for that the process may still open. `accepting`: how many tasks accept,
+    /// each of which may be a client ahead. `beginning`: how many workers do not run yet.
     pub(crate) fn measure(&self, accepting: usize, beginning: usize) {
         let open = self.open.load(Ordering::Acquire);
         let free = adieu_os::free_descriptors().saturating_sub(beginning * OF_A_WORKER);
@@ -60,18 +60,18 @@ impl Room {
         self.open.load(Ordering::Acquire)
     }
 
-    /// A connection is open.
-    pub(crate) fn enter(&self) {
-        self.open.fetch_add(1, Ordering::AcqRel);
+    /// A connection is open. How many there are now.
+    pub(crate) fn enter(&self) -> usize {
+        self.open.fetch_add(1, Ordering::AcqRel) + 1
     }
 
-    /// A connection is over. True: none is open any more.
-    pub(crate) fn leave(&self) -> bool {
+    /// A connection is over. How many there are now.
+    pub(crate) fn leave(&self) -> usize {
         let open = self.open.fetch_sub(1, Ordering::AcqRel) - 1;
         if open + 1 == self.most.load(Ordering::Acquire) {
             self.freed.notify_waiters();
         }
-        open == 0
+        open
     }
 
     /// How many connections there may be, if there are as many now and this is news: it is told once, until half of them have ended.
@@ -140,10 +140,10 @@ mod tests {
         assert_eq!((room.news(), room.news()), (Some(2), None));
         let mut waiting = pin!(room.for_one_more());
         assert!(waiting.as_mut().poll(cx).is_pending());
-        assert!(!room.leave());
+        assert_ne!(room.leave(), 0);
         assert!(waiting.as_mut().poll(cx).is_pending());
-        assert!(!room.leave());
+        assert_ne!(room.leave(), 0);
         assert!(waiting.as_mut().poll(cx).is_ready());
-        assert!(room.leave());
+        assert_eq!(room.leave(), 0);
     }
 }

@@ -72,7 +72,8 @@ impl Relay {
         Handle(Arc::clone(&self.service))
     }
 
-    /// Serves on one worker thread for each core, or on one alone where descriptors are few, until a handle shuts it down, and waits for the end.
+    /// Serves until a handle shuts it down, and waits for the end: on one worker thread for each core, or on fewer where descriptors
+    /// are few.
     ///
     /// # Errors
     ///

@@ -3,6 +3,7 @@
 //! Whatever goes wrong before the two sides are joined resets the client: it must not take silence for an answer.
 
 use crate::admission::{Place, TurnedAway};
+use crate::crowd;
 use crate::event::{Closed, NoPair, Outcome, RelayEvent};
 use crate::front::{Alert, Greeting, refuse};
 use crate::open::{Entry, State};
@@ -291,6 +292,12 @@ impl Drop for Session {
     fn drop(&mut self) {
         let entry = self.worker.roll.strike_out(self.id);
         let cut = entry.filter(|_| self.was_cut).map(|entry| entry.shown(self.id));
-        self.worker.service.shutdown.has_ended(cut);
+        let service = &self.worker.service;
+        if service.shutdown.has_ended(cut) {
+            let service = Arc::downgrade(service);
+            crowd::after_a_lull(move || {
+                service.upgrade().is_some_and(|service| service.shutdown.crowd_is_over())
+            });
+        }
     }
 }

@@ -122,8 +122,7 @@ impl Service {
         self.reloading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes what connections there are descriptors for now.
-    /// `beginning`: the workers do not run yet.
+    /// Measures how many connections there are descriptors for. `beginning`: the workers do not run yet.
     pub(crate) fn measure_room(&self, beginning: bool) {
         let (relays, workers) = (self.relays.lock().len(), self.controls.len());
         self.shutdown.room.measure(relays * workers, if beginning { workers } else { 0 });
@@ -179,7 +178,7 @@ impl Slot {
         config.check()?;
         let (listen, grace) = (config.listen.clone(), config.grace);
         let listener = Self::listener(&config)?;
-        let serving = Serving::new(config, listener.local_endpoint(), service, None);
+        let serving = Serving::new(config, Itself::listening_with(&listener), service, None);
         Ok(Self {
             listen,
             grace,
@@ -209,14 +208,9 @@ impl Slot {
 }
 
 impl Serving {
-    /// Of a configuration that was checked. `listens`: where, with the port that the system chose. `before`: what it replaces, which counted those who are inside, and knows how the upstreams
-    /// are.
-    pub(crate) fn new(
-        config: RelayConfig,
-        listens: &Endpoint,
-        service: &Service,
-        before: Option<&Self>,
-    ) -> Self {
+    /// What a relay of this configuration, which was checked, serves with. `itself`: where it listens. `before`: what it replaces,
+    /// whose count of open connections and health of upstreams it keeps.
+    pub(crate) fn new(config: RelayConfig, itself: Itself, service: &Service, before: Option<&Self>) -> Self {
         let RelayConfig {
             name,
             listen: _,
@@ -235,10 +229,9 @@ impl Serving {
             grace: _,
         } = config;
         let with_interrupt = |upstream: Upstream| {
-            let options = upstream.options.clone().interrupt(&service.abort);
+            let options = upstream.options.clone().interrupt(&service.abort).keep_alive_when_relayed();
             upstream.options(options)
         };
-        let itself = Itself::listening_at(listens);
         let group = |upstreams: Vec<Upstream>, before| {
             let upstreams = upstreams.into_iter().map(with_interrupt).collect();
             Upstreams::new(upstreams, itself, balance, health, before)

@@ -1,5 +1,6 @@
 //! The end of a relay: it stops accepting, waits for the connections that are open, and cuts the rest.
 
+use crate::crowd::Crowd;
 use crate::moment;
 use crate::open::OpenConnection;
 use crate::room::Room;
@@ -25,6 +26,7 @@ pub(crate) struct Shutdown {
     until: watch::Sender<Option<Instant>>,
     /// Counts the connections that are open.
     pub(crate) room: Room,
+    crowd: Crowd,
     /// Woken when the last of them has ended.
     ended: tokio::sync::Notify,
     drained: Mutex<Drained>,
@@ -35,6 +37,7 @@ impl Shutdown {
         Self {
             until: watch::Sender::new(None),
             room: Room::new(),
+            crowd: Crowd::default(),
             ended: tokio::sync::Notify::new(),
             drained: Mutex::default(),
         }
@@ -87,11 +90,13 @@ impl Shutdown {
     }
 
     pub(crate) fn has_opened(&self) {
-        self.room.enter();
+        self.crowd.came(self.room.enter());
     }
 
-    /// A connection has ended by itself, or was cut.
-    pub(crate) fn has_ended(&self, cut: Option<OpenConnection>) {
+    /// A connection has ended by itself, or was cut. True: it was one of the last of a crowd, and [`Self::crowd_is_over`] is to be asked
+    /// after a lull.
+    #[must_use]
+    pub(crate) fn has_ended(&self, cut: Option<OpenConnection>) -> bool {
         if self.has_begun() {
             let mut drained = self.drained.lock().unwrap_or_else(PoisonError::into_inner);
             match cut {
@@ -99,9 +104,15 @@ impl Shutdown {
                 None => drained.finished += 1,
             }
         }
-        if self.room.leave() {
+        let open = self.room.leave();
+        if open == 0 {
             self.ended.notify_waiters();
         }
+        self.crowd.went(open)
+    }
+
+    pub(crate) fn crowd_is_over(&self) -> bool {
+        self.crowd.is_over(self.open())
     }
 
     /// Waits until no connection is open. False: the time was up before.

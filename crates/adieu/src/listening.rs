@@ -38,6 +38,8 @@ pub(crate) struct Listening {
     /// Stops the wait for a connection.
     accepting: Option<Interrupt>,
     is_tcp: bool,
+    /// Its connections may speak Multipath TCP, whoever has opened it.
+    may_be_multipath: bool,
     /// What its connections have from it already.
     inherited: Option<SocketOptions>,
 }
@@ -243,6 +245,7 @@ impl Listening {
         let options = options.clone();
         Self {
             _file: file,
+            may_be_multipath: is_tcp && os::is_of_multipath(&SockRef::from(&socket)),
             socket,
             _network: network,
             named: endpoint.to_string().into(),
@@ -274,6 +277,7 @@ impl Listening {
             filter: self.filter.clone(),
             accepting: self.accepting.clone(),
             is_tcp: self.is_tcp,
+            may_be_multipath: self.may_be_multipath,
             inherited: self.inherited.clone(),
         })
     }
@@ -393,7 +397,7 @@ impl Listening {
         link.facts.peer_address = Some(peer);
         let socket = H::from_socket(socket, self.is_tcp).map_err(|e| self.cannot_accept(&e))?;
         let transport =
-            if self.is_tcp { transport(&socket.socket(), &link.options.socket) } else { Transport::Unix };
+            if self.is_tcp { transport(&socket.socket(), self.may_be_multipath) } else { Transport::Unix };
         if self.inherited.as_ref() == Some(&link.options.socket) {
             let local = self.only_address.clone();
             link.connected(Established { local, ..Established::new(socket) }, transport);

@@ -4,7 +4,7 @@ use crate::relay::{Relay, accept, upstream};
 use crate::{ADIEU, Server, adieu};
 use rustix::process::Signal;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Command;
 
 /// A relay that may have so few descriptors.
@@ -20,6 +20,31 @@ fn with_descriptors(limit: u32, upstream: &str) -> Relay {
     Relay { server: Server::of(&mut command), directory }
 }
 
+/// Each has sent a word, and its end.
+fn forty_clients(relay: &Relay) -> Vec<TcpStream> {
+    (0..40)
+        .map(|_| {
+            let mut client = relay.server.connect();
+            client.write_all(b"word").expect("the kernel takes it");
+            client.shutdown(Shutdown::Write).expect("it is connected");
+            client
+        })
+        .collect()
+}
+
+/// Answers each client with what it sent, on a thread of its own.
+fn echo(listener: TcpListener) {
+    std::thread::spawn(move || {
+        loop {
+            let mut stream = accept(&listener);
+            let mut request = Vec::new();
+            if stream.read_to_end(&mut request).is_ok() {
+                let _ = stream.write_all(&request);
+            }
+        }
+    });
+}
+
 /// Reads all and ends it.
 fn answered(mut client: TcpStream) -> std::io::Result<Vec<u8>> {
     let mut answer = Vec::new();
@@ -32,24 +57,9 @@ fn with_few_descriptors_clients_wait_and_each_is_served() {
     for limit in [50, 30] {
         let (listener, address) = upstream();
         let mut relay = with_descriptors(limit, &address);
-        let clients: Vec<TcpStream> = (0..40)
-            .map(|_| {
-                let mut client = relay.server.connect();
-                client.write_all(b"word").expect("the kernel takes it");
-                client.shutdown(Shutdown::Write).expect("it is connected");
-                client
-            })
-            .collect();
+        let clients = forty_clients(&relay);
         relay.server.line_with("further clients wait");
-        std::thread::spawn(move || {
-            loop {
-                let mut stream = accept(&listener);
-                let mut request = Vec::new();
-                if stream.read_to_end(&mut request).is_ok() {
-                    let _ = stream.write_all(&request);
-                }
-            }
-        });
+        echo(listener);
         for client in clients {
             assert_eq!(answered(client).expect("it is not reset"), b"word", "of {limit}");
         }
@@ -63,26 +73,11 @@ fn with_few_descriptors_clients_wait_and_each_is_served() {
 fn at_a_shutdown_the_backlog_is_served_with_few_descriptors_too() {
     let (listener, address) = upstream();
     let mut relay = with_descriptors(50, &address);
-    let clients: Vec<TcpStream> = (0..40)
-        .map(|_| {
-            let mut client = relay.server.connect();
-            client.write_all(b"word").expect("the kernel takes it");
-            client.shutdown(Shutdown::Write).expect("it is connected");
-            client
-        })
-        .collect();
+    let clients = forty_clients(&relay);
     relay.server.line_with("further clients wait");
     relay.server.signal(Signal::TERM);
     relay.server.line_with("SIGTERM: waiting for");
-    std::thread::spawn(move || {
-        loop {
-            let mut stream = accept(&listener);
-            let mut request = Vec::new();
-            if stream.read_to_end(&mut request).is_ok() {
-                let _ = stream.write_all(&request);
-            }
-        }
-    });
+    echo(listener);
     for client in clients {
         assert_eq!(answered(client).expect("it is not reset"), b"word");
     }

@@ -85,3 +85,34 @@ fn a_listener_survives_resets_and_clients_without_a_word() {
     let told = relay.stop().expect("it ends").told.expect("it has a log");
     assert_eq!(told.len() as u64, clients, "each has its line");
 }
+
+/// glibc's allocator alone keeps what was freed, and has the call that gives it back.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn the_memory_of_a_crowd_goes_back_to_the_system() {
+    let (upstream, address) = listener();
+    thread::spawn(move || {
+        for stream in upstream.incoming() {
+            let Ok(stream) = stream else { return };
+            thread::spawn(move || std::io::copy(&mut &stream, &mut &stream));
+        }
+    });
+    let (relay, front, _directory) = relay_to(address, &["--self-signed"]);
+    let tls = adieu::tls::Client::new().insecure().build().expect("no file is read");
+    let options = adieu::ConnectOptions::new().tls(tls);
+    let endpoint = adieu::Endpoint::for_connecting(front.to_string()).expect("an address");
+    let client = || {
+        let mut client = adieu::connect(&endpoint, &options).expect("it listens");
+        client.write_all(&vec![7; 40_000]).expect("taken");
+        client.read_exact(&mut vec![0; 40_000]).expect("they come back");
+        client
+    };
+    client().abort();
+    let before = resident(&*relay);
+    let crowd: Vec<_> = (0..200).map(|_| client()).collect();
+    let most = resident(&*relay);
+    assert!(most > before + LEFT_OVER / 3, "a crowd takes memory: {before} KiB before, {most} KiB with it");
+    drop(crowd);
+    let fifth = before + (most - before) / 5;
+    super::until("its memory is kept", || resident(&*relay) < fifth);
+}

@@ -342,6 +342,13 @@ pub fn multipath_socket(domain: socket2::Domain) -> io::Result<socket2::Socket> 
     socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::MPTCP))
 }
 
+/// Whether a socket was opened for Multipath TCP. Those that a listening one accepts may speak it.
+///
+/// Source: socket(7), SO_PROTOCOL.
+pub fn is_of_multipath(socket: &SockRef<'_>) -> bool {
+    socket.protocol().is_ok_and(|protocol| protocol == Some(socket2::Protocol::MPTCP))
+}
+
 /// Whether a connection that was to speak Multipath TCP does. After it fell back, its own options are gone.
 ///
 /// Source: `Documentation/networking/mptcp.rst` of Linux; `mptcp_getsockopt`, which hands a fallen-back socket to TCP.

@@ -1,17 +1,27 @@
 //! Where a relay listens, so that it does not connect to itself: each client would make another, until nothing is left to make
 //! them of.
 
-use adieu::Endpoint;
+use adieu::{Endpoint, Listener};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
-/// The address that a relay listens on. `None`: it is not known, or is that of a Unix socket.
+/// Where a relay listens.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Itself(Option<SocketAddr>);
+pub(crate) struct Itself {
+    /// Its address. `None`: it is not known, or is that of a Unix socket.
+    address: Option<SocketAddr>,
+    /// It is one of IPv6 that takes no client of IPv4 (IPV6_V6ONLY).
+    is_v6_only: bool,
+}
 
 impl Itself {
-    /// Of an endpoint with the port that the system chose.
-    pub(crate) fn listening_at(endpoint: &Endpoint) -> Self {
-        Self(address_of(endpoint))
+    /// Of a relay with this listener.
+    pub(crate) fn listening_with(listener: &Listener) -> Self {
+        // Elsewhere it is not known, and taken for one that takes both.
+        #[cfg(unix)]
+        let is_v6_only = socket2::SockRef::from(listener).only_v6().unwrap_or(false);
+        #[cfg(not(unix))]
+        let is_v6_only = false;
+        Self { address: address_of(listener.local_endpoint()), is_v6_only }
     }
 
     /// Whether somebody who connects to an endpoint with this address comes here.
@@ -21,13 +31,13 @@ impl Itself {
 
     /// Whether somebody who connects to this address comes here.
     pub(super) fn is_at(self, address: &SocketAddr) -> bool {
-        let Some(own) = self.0.filter(|own| own.port() == address.port()) else { return false };
+        let Some(own) = self.address.filter(|own| own.port() == address.port()) else { return false };
         let (listens, ip) = (own.ip().to_canonical(), address.ip().to_canonical());
         if !listens.is_unspecified() {
             return listens == ip;
         }
-        // One of IPv6 takes IPv4 too.
-        let is_taken = listens.is_ipv6() || ip.is_ipv4();
+        // One of IPv6 takes IPv4 too, unless it is told not to.
+        let is_taken = if ip.is_ipv4() { !self.is_v6_only } else { listens.is_ipv6() };
         is_taken && is_of_this_machine(ip)
     }
 }
@@ -64,8 +74,13 @@ mod tests {
             ("0.0.0.0:80", "192.0.2.1:80", false),
         ] {
             let parse = |text: &str| text.parse::<SocketAddr>().expect("an address");
-            let itself = Itself(Some(parse(listens)));
+            let itself = Itself { address: Some(parse(listens)), is_v6_only: false };
             assert_eq!(itself.is_at(&parse(to)), is_met, "{to} of {listens}");
+            // Without clients of IPv4 it is met by IPv6 alone.
+            if parse(listens).is_ipv6() {
+                let itself = Itself { is_v6_only: true, ..itself };
+                assert_eq!(itself.is_at(&parse(to)), is_met && parse(to).is_ipv6(), "{to} of {listens}");
+            }
         }
         assert!(!Itself::default().is_at(&SocketAddr::from(([127, 0, 0, 1], 80))));
     }

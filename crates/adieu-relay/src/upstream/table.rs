@@ -22,6 +22,8 @@ pub(super) struct Table {
     balance: Balance,
     health: Health,
     members: Vec<Member>,
+    /// Whom [`Table::pick`] chooses among, empty between its calls: it allocates nothing.
+    shares: Vec<(usize, u32)>,
 }
 
 #[derive(Debug)]
@@ -57,7 +59,7 @@ impl Table {
             let seed = mix(hash_of(name.as_bytes()).wrapping_add(*times));
             Member { seed, open: Arc::default(), state: State::NEW, credit: 0, tried_at: None }
         });
-        Self { balance, health, members: members.collect() }
+        Self { balance, health, members: members.collect(), shares: Vec::new() }
     }
 
     /// What is known of upstreams that another table has too is known here: how they are, and how many connections are open.
@@ -78,19 +80,22 @@ impl Table {
     /// time, once for each client.
     pub(super) fn pick(&mut self, client: Option<IpAddr>, tried: &mut Tried, now: Instant) -> Option<usize> {
         let untried = (0..self.members.len()).filter(|number| !tried.numbers.contains(number));
-        let shares: Vec<(usize, u32)> = untried
-            .clone()
-            .filter_map(|number| Some((number, self.members[number].state.share(&self.health, now)?)))
-            .collect();
-        let number = if shares.is_empty() {
-            if tried.last_resort {
-                return None;
-            }
-            tried.last_resort = true;
-            untried.min_by_key(|number| self.members[*number].tried_at)?
+        let mut shares = std::mem::take(&mut self.shares);
+        shares.extend(
+            untried
+                .clone()
+                .filter_map(|number| Some((number, self.members[number].state.share(&self.health, now)?))),
+        );
+        let number = if !shares.is_empty() {
+            Some(self.choose(&shares, client))
+        } else if std::mem::replace(&mut tried.last_resort, true) {
+            None
         } else {
-            self.choose(&shares, client)
+            untried.min_by_key(|number| self.members[*number].tried_at)
         };
+        shares.clear();
+        self.shares = shares;
+        let number = number?;
         let member = &mut self.members[number];
         member.open.fetch_add(1, Ordering::Relaxed);
         member.tried_at = Some(now);

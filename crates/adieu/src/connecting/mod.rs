@@ -321,7 +321,7 @@ impl<'a, H: Opened> Connecting<'a, H> {
     fn won(&mut self, established: Established<H>) -> Result<Stage<H>, ConnectCause> {
         let socket = established.socket.socket();
         self.link.options.socket.check_source(&socket).map_err(ConnectCause::Option)?;
-        let transport = transport(&socket, &self.link.options.socket);
+        let transport = transport(&socket, self.link.options.socket.mptcp);
         match self.detour.take() {
             None => Ok(self.connected(established, transport)),
             Some(detour) => {

@@ -83,6 +83,17 @@ impl Buffer {
     }
 }
 
+/// What a connection had that is over serves the next one of this thread: to ask for memory again, and to clear it, costs more than
+/// to keep it.
+#[cfg(feature = "tokio")]
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if self.bytes.len() == FIRST {
+            pool::give(std::mem::take(&mut self.bytes));
+        }
+    }
+}
+
 /// The buffers of a thread that nobody uses: what thousands of connections share that are mostly silent. What one of them has held is
 /// overwritten before it is looked at.
 mod pool {
@@ -107,7 +118,9 @@ mod pool {
 
     #[cfg(feature = "tokio")]
     pub(super) fn give(bytes: Box<[u8]>) {
-        FREE.with_borrow_mut(|free| {
+        // The thread may be ending, and has no pool then.
+        let _ = FREE.try_with(|free| {
+            let mut free = free.borrow_mut();
             if free.len() == KEPT {
                 free.remove(0);
             }

@@ -51,6 +51,18 @@ impl<H: Handle> Peer<H> {
         self.may_receive |= readable || self.low_water.is_out_of_patience(&self.link);
     }
 
+    /// A relay has begun. Most are over in no time, and for those what only a long one needs is not done.
+    pub(crate) fn begin_relay(&mut self) {
+        self.link.trust_short_receives(true);
+    }
+
+    /// The relay is a long one.
+    pub(crate) fn settle(&mut self) {
+        self.link.trust_short_receives(false);
+        self.link.set_late_options();
+        self.may_receive = true;
+    }
+
     /// The connection that it is relayed to is cut. What still comes from there is delivered.
     pub(crate) fn other_side_cut(&mut self) {
         if !self.link.core.is_leaving() {
@@ -103,7 +115,10 @@ impl<H: Handle> Source for Peer<H> {
 
     fn read(&mut self, room: &mut [u8]) -> Gave {
         match self.link.receive(room) {
-            Moved::Bytes(n) => Gave::Bytes(n),
+            Moved::Bytes(n) => {
+                self.may_receive = !self.link.is_emptied();
+                Gave::Bytes(n)
+            }
             Moved::Blocked => {
                 self.may_receive = false;
                 Gave::Blocked

@@ -44,6 +44,14 @@ impl<H: Handle> Link<H> {
         tokio::time::Instant::from_std(at)
     }
 
+    /// Sets what was left for a connection that lasts: see
+    /// [`keep_alive_when_relayed`](crate::ConnectOptions::keep_alive_when_relayed).
+    pub(crate) fn set_late_options(&self) {
+        if let Some(handle) = self.handle.as_ref().filter(|_| self.is_tcp()) {
+            self.options.socket.set_late(&handle.socket());
+        }
+    }
+
     /// Bounds what is left of the connection, which is half-closed.
     pub(crate) fn limit_linger(&mut self, limit: Duration) {
         self.core.limit_linger(self.now(), limit);

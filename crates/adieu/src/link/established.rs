@@ -1,6 +1,5 @@
 //! A connection as it was made, before a link takes it over.
 
-use crate::options::SocketOptions;
 use crate::{Transport, os};
 use adieu_proto::Fault;
 use socket2::{SockAddr, SockRef};
@@ -38,7 +37,7 @@ pub(crate) fn is_exact(dialled: SocketAddr) -> bool {
     }
 }
 
-/// What a connected TCP socket speaks. Multipath TCP falls back to plain TCP without a word.
-pub(crate) fn transport(socket: &SockRef<'_>, options: &SocketOptions) -> Transport {
-    if options.mptcp && os::is_multipath(socket) { Transport::Mptcp } else { Transport::Tcp }
+/// What a connected TCP socket speaks. `may_be_multipath`: it was opened for Multipath TCP, which falls back to plain TCP without a word.
+pub(crate) fn transport(socket: &SockRef<'_>, may_be_multipath: bool) -> Transport {
+    if may_be_multipath && os::is_multipath(socket) { Transport::Mptcp } else { Transport::Tcp }
 }

@@ -67,7 +67,11 @@ pub(crate) struct Link<H: Handle> {
     waiting: Waiting,
     start: Instant,
     /// The time, where the program tells it.
-    told_time: Option<Instant>,
+    told_time: Option<Time>,
+    /// A receive that has not filled its room has taken all that there was: see [`Link::trust_short_receives`].
+    trusts_short: bool,
+    /// The last receive did so.
+    is_emptied: bool,
     /// Somebody else has connected it.
     is_given: bool,
     is_dropped: bool,
@@ -125,6 +129,8 @@ impl<H: Handle> Link<H> {
             waiting: Waiting::default(),
             start,
             told_time: None,
+            trusts_short: false,
+            is_emptied: false,
             is_given: false,
             is_dropped: false,
             is_aborted: false,
@@ -166,6 +172,8 @@ impl<H: Handle> Link<H> {
             waiting: self.waiting,
             start: self.start,
             told_time: self.told_time,
+            trusts_short: false,
+            is_emptied: false,
             is_given: self.is_given,
             is_dropped: false,
             is_aborted: self.is_aborted,
@@ -204,15 +212,12 @@ impl<H: Handle> Link<H> {
     }
 
     pub(crate) fn now(&self) -> Time {
-        match self.told_time {
-            Some(now) => now.saturating_duration_since(self.start),
-            None => self.start.elapsed(),
-        }
+        self.told_time.unwrap_or_else(|| self.start.elapsed())
     }
 
     /// From now on the time is what the program says.
     pub(crate) fn set_time(&mut self, now: Instant) {
-        self.told_time = Some(now);
+        self.told_time = Some(now.saturating_duration_since(self.start));
     }
 
     /// The time is what the system's clock says again.

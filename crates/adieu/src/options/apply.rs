@@ -440,6 +440,9 @@ impl SocketOptions {
             let set = socket.set_recv_buffer_size(size).and_then(|()| socket.recv_buffer_size());
             at_least("receive-buffer", size, set)?;
         }
+        if self.tos.is_none() && self.ttl.is_none() {
+            return Ok(());
+        }
         let is_v6 = os::is_ipv6(socket);
         // Its clients over IPv4 have IPv4's options. Other systems refuse those on such a socket.
         let takes_both = is_v6 && cfg!(target_os = "linux");
@@ -496,7 +499,14 @@ impl SocketOptions {
         if self.no_delay.is_none() {
             let _ = socket.set_tcp_nodelay(true);
         }
-        if self.keep_alive.is_none() {
+        if self.keep_alive.is_none() && !self.keep_alive_is_late {
+            let _ = set_keep_alive(socket, KeepAlive::After(KEEP_ALIVE_IDLE));
+        }
+    }
+
+    /// Sets the defaults that a connection which does not last can do without.
+    pub(crate) fn set_late(&self, socket: &SockRef<'_>) {
+        if self.keep_alive.is_none() && self.keep_alive_is_late {
             let _ = set_keep_alive(socket, KeepAlive::After(KEEP_ALIVE_IDLE));
         }
     }

@@ -81,6 +81,14 @@ impl ConnectOptions {
         self
     }
 
+    /// Leaves the default of [`SocketOptions::keep_alive`] to the [relay](crate::tokio::relay()) that the connection is for: it is set
+    /// once that has lasted for a second. Most never do, and each call that none of them makes counts there.
+    #[doc(hidden)]
+    pub fn keep_alive_when_relayed(mut self) -> Self {
+        self.0.socket.keep_alive_is_late = true;
+        self
+    }
+
     /// Connects through this proxy. The report names it, and its address is then the peer's.
     ///
     /// Its handshake counts as connecting, so the connect timeout bounds it, and its refusal is a
@@ -201,8 +209,8 @@ macro_rules! common_options {
 
             /// What is asked of the socket.
             pub fn socket(mut self, asked: SocketOptions) -> Self {
-                let SocketOptions { source, fast_open, .. } = self.0.socket;
-                self.0.socket = SocketOptions { source, fast_open, ..asked };
+                let SocketOptions { source, fast_open, keep_alive_is_late, .. } = self.0.socket;
+                self.0.socket = SocketOptions { source, fast_open, keep_alive_is_late, ..asked };
                 self
             }
 

@@ -23,13 +23,16 @@ use crate::flow::ends::{Sink, Source};
 use crate::flow::{End, Flow, Pair, Peer, waiting};
 use crate::handle::{Handle, Readiness};
 use crate::link::HandshakeTurn;
-use adieu_proto::{Counts, Waiting};
+use adieu_proto::{Counts, Time, Waiting};
 use gate::Gates;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How many pieces are passed on at most before an interrupt or a deadline counts.
 const LAST_MOVES: u32 = 64;
+
+/// Until then a relay counts as one that is over in no time.
+const YOUNG: Duration = Duration::from_secs(1);
 
 /// What joins two connections.
 pub(crate) struct Relay {
@@ -43,8 +46,10 @@ pub(crate) struct Relay {
     progress: Option<Arc<RelayProgress>>,
     /// If faults are planned.
     gates: Option<Box<Gates>>,
-    /// How long the gates wait at most.
+    /// How long may be waited at most, although nothing comes.
     nap: Option<Duration>,
+    /// When, on the clock of the first connection, both are told that the relay is a long one. `None`: they were.
+    settles_at: Option<Time>,
 }
 
 impl Relay {
@@ -52,6 +57,7 @@ impl Relay {
         for peer in [&mut *a, &mut *b] {
             let now = peer.link.now();
             peer.link.core.join_relay(now, options.idle_timeout, options.flush_timeout);
+            peer.begin_relay();
         }
         Self {
             a_to_b: Flow::bounded(options.buffer_limit),
@@ -61,11 +67,17 @@ impl Relay {
             progress: options.progress.clone(),
             gates: options.faults.as_deref().and_then(Gates::new),
             nap: None,
+            settles_at: Some(a.link.now() + YOUNG),
         }
     }
 
     /// Does what can be done without waiting. True: something moved, so there may be more to do.
     pub(crate) fn turn<H: Handle>(&mut self, a: &mut Peer<H>, b: &mut Peer<H>) -> bool {
+        if self.settles_at.is_some_and(|at| at <= a.link.now()) {
+            self.settles_at = None;
+            a.settle();
+            b.settle();
+        }
         a.link.act();
         b.link.act();
         let shaken = self.shake_hands(a, b);
@@ -87,7 +99,22 @@ impl Relay {
         if let Some(progress) = self.progress.as_ref().filter(|_| shaken || moved) {
             progress.note(&a.link.core, &b.link.core);
         }
-        shaken || moved || told
+        shaken || told || (moved && self.may_move_more(a, b))
+    }
+
+    /// After bytes were passed on: whether another turn may find something to do without a wait. Most often they were all that there
+    /// was, and the turn that would find nothing is spared.
+    fn may_move_more<H: Handle>(&self, a: &mut Peer<H>, b: &mut Peer<H>) -> bool {
+        let is_busy = |peer: &mut Peer<H>| {
+            Source::is_ready(peer)
+                || Source::end(peer).is_some()
+                || peer.link.is_handshaking()
+                || peer.link.has_unsent()
+                || peer.link.core.is_leaving()
+                || peer.link.core.is_decided()
+        };
+        let is_empty = self.a_to_b.is_empty() && self.b_to_a.is_empty();
+        self.gates.is_some() || !is_empty || is_busy(a) || is_busy(b)
     }
 
     /// Makes both handshakes at the same time: the time of one connection is not spent on the other's.
@@ -137,11 +164,12 @@ impl Relay {
 
     /// What each connection waits for.
     pub(crate) fn waiting<H: Handle>(&mut self, a: &mut Peer<H>, b: &mut Peer<H>) -> [Waiting; 2] {
+        self.nap = self.settles_at.map(|at| at.saturating_sub(a.link.now()));
         let [up, down] = match &mut self.gates {
             None => [self.a_to_b.waits(&Pair(a, b)), self.b_to_a.waits(&Pair(b, a))],
             Some(gates) => {
                 let (waits, nap) = gates.waits([&self.a_to_b, &self.b_to_a], a, b);
-                self.nap = nap;
+                self.nap = [self.nap, nap].into_iter().flatten().min();
                 waits
             }
         };
@@ -156,7 +184,7 @@ impl Relay {
         both
     }
 
-    /// How long nothing may be waited for but this: something that was held back is due then. To be asked after
+    /// How long may be waited at most, although nothing comes: something is due then. To be asked after
     /// [`waiting`](Self::waiting).
     pub(crate) fn nap(&self) -> Option<Duration> {
         self.nap

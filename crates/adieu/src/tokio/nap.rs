@@ -24,7 +24,10 @@ impl Nap {
         // A moment beyond the clock's end never comes.
         let Some(until) = Instant::now().checked_add(left) else { return false };
         let timer = self.0.get_or_insert_with(|| Box::pin(sleep_until(until)));
-        timer.as_mut().reset(until);
+        // One that fires too early is set again then; setting it at each wait would cost more.
+        if until < timer.deadline() || timer.is_elapsed() {
+            timer.as_mut().reset(until);
+        }
         timer.as_mut().poll(cx).is_ready()
     }
 }

@@ -9,6 +9,8 @@ mod matrix;
 mod mixed;
 #[cfg(unix)]
 mod told;
+#[cfg(target_os = "linux")]
+mod young;
 
 use crate::arms::{Arm, BOUND, bounded, runtime};
 use adieu::{

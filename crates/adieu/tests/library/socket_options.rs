@@ -249,9 +249,19 @@ mod linux {
             });
             return;
         }
-        for (multipath, transport) in [(true, "mptcp"), (false, "tcp")] {
+        let bound = |multipath| {
             let theirs = ListenOptions::new().socket(SocketOptions::new().mptcp(multipath));
-            let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &theirs).expect("loopback");
+            Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &theirs).expect("loopback")
+        };
+        // As a service manager passes it.
+        let passed = || {
+            use socket2::{Domain, Protocol, Socket, Type};
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::MPTCP)).expect("it is on");
+            socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("loopback");
+            socket.listen(1).expect("it is bound");
+            Listener::from_socket(socket, &ListenOptions::new()).expect("it listens")
+        };
+        for (listener, transport) in [(bound(true), "mptcp"), (bound(false), "tcp"), (passed(), "mptcp")] {
             let endpoint = listener.local_endpoint().clone();
             let ours = speaking.clone();
             let client = std::thread::spawn(move || {

@@ -43,7 +43,7 @@ impl Rhythm {
 /// Why a silence may be no end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Doubt {
-    /// The peer was silent for longer before, and went on.
+    /// The peer was silent for at least as long before, and went on.
     Pauses { silence: Duration, longest: Duration },
     /// It was shorter than a round trip: what answers our last acknowledgement cannot be here.
     RoundTrip,

@@ -1,0 +1,91 @@
+//! What a relay does only once it has lasted.
+
+use super::{patient, unacknowledged};
+use crate::arms::{BOUND, bounded, runtime};
+use adieu::{ConnectOptions, Endpoint, ListenOptions, RelayOptions, RelayReport};
+use adieu_testkit::places;
+use socket2::SockRef;
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// A client, an upstream program and the upstream's socket of the relay between them, which begins once `before` is done with the
+/// client.
+fn relay_after(before: impl FnOnce(&TcpStream)) -> (TcpStream, TcpStream, OwnedFd, JoinHandle<RelayReport>) {
+    let upstream = places::listener();
+    let onward: Endpoint = upstream.local_addr().expect("bound").into();
+    let (tell, told) = mpsc::channel();
+    let (begin, may_begin) = mpsc::channel();
+    let (show, socket_of) = mpsc::channel();
+    let relaying = thread::spawn(move || {
+        runtime().block_on(async {
+            let place = "127.0.0.1:0".parse().expect("an endpoint");
+            let listener = adieu::tokio::Listener::bind(&place, &ListenOptions::new()).await.expect("bound");
+            tell.send(listener.local_endpoint().to_string()).expect("somebody waits");
+            let client = listener.accept().await.expect("a client");
+            may_begin.recv().expect("somebody tells");
+            let options = ConnectOptions::new().keep_alive_when_relayed();
+            let server = adieu::tokio::connect(&onward, &options).await.expect("it listens");
+            let socket = server.socket().expect("it is open").try_clone_to_owned().expect("descriptors");
+            show.send(socket).expect("somebody waits");
+            adieu::tokio::relay(client, server, &RelayOptions::new()).await
+        })
+    });
+    let place: SocketAddr = told.recv().expect("it is bound").parse().expect("an address");
+    let client = patient(TcpStream::connect(place).expect("it listens"));
+    before(&client);
+    begin.send(()).expect("it waits");
+    let socket = socket_of.recv().expect("it connects");
+    let (server, _) = upstream.accept().expect("it connects");
+    (client, patient(server), socket, relaying)
+}
+
+/// A receive ends before an urgent byte, although more is there.
+#[test]
+fn what_stands_behind_an_urgent_byte_is_passed_on_although_nothing_follows() {
+    bounded("an urgent byte", || {
+        let (client, mut server, _, relaying) = relay_after(|client| {
+            let socket = SockRef::from(client);
+            socket.send(b"before").expect("there is room");
+            socket.send_out_of_band(b"!").expect("there is room");
+            socket.send(b"after").expect("there is room");
+            let until = Instant::now() + BOUND;
+            while unacknowledged(client) > 0 {
+                assert!(Instant::now() < until, "it is never acknowledged");
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let mut came = [0; 12];
+        server.read_exact(&mut came).expect("the client says nothing more");
+        assert_eq!(&came, b"before!after");
+        client.shutdown(Shutdown::Write).expect("connected");
+        assert_eq!(server.read(&mut [0]).expect("an EOF"), 0);
+        drop((client, server));
+        assert!(relaying.join().expect("no panic").is_graceful());
+    });
+}
+
+/// What is asked for replaces the default as anywhere else.
+#[test]
+fn an_upstream_that_is_silent_is_asked_if_it_lives_once_the_relay_has_lasted() {
+    bounded("keep-alive", || {
+        let (mut client, mut server, socket, relaying) = relay_after(|_| {});
+        let socket = SockRef::from(&socket);
+        let until = Instant::now() + BOUND;
+        while !socket.keepalive().expect("it is open") {
+            assert!(Instant::now() < until, "it is never asked");
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(socket.tcp_keepalive_time().expect("it is open"), Duration::from_secs(30));
+        // That its time has come has ended nothing.
+        client.write_all(b"x").expect("there is room");
+        server.read_exact(&mut [0]).expect("it is passed on");
+        drop(client);
+        assert_eq!(server.read(&mut [0]).expect("an EOF"), 0);
+        drop(server);
+        assert!(relaying.join().expect("no panic").is_graceful());
+    });
+}
