@@ -216,12 +216,12 @@ mod tests {
             ("nc.openbsd -N", "peer_never_closes", &six, "nc.openbsd -N -w 1 ::1 9"),
             ("nc.openbsd -N", "exchange_of_nothing", &unix, "nc.openbsd -N -U /s"),
             ("nc.traditional", "exchange_of_nothing", &six, "it has no IPv6"),
-            ("ncat", "peer_never_closes", &six, "ncat -i 500ms ::1 9"),
+            ("ncat", "peer_never_closes", &six, "ncat -i 1000ms ::1 9"),
             ("ncat", "connection_never_answered", &six, "ncat -w 600ms ::1 9"),
-            ("socat", "peer_never_closes", &six, "socat -T 0.5 - TCP:[::1]:9"),
+            ("socat", "peer_never_closes", &six, "socat -T 1 - TCP:[::1]:9"),
             ("socat", "connection_never_answered", &six, "socat - TCP:[::1]:9,connect-timeout=0.6"),
             ("socat -t 10", "exchange_of_nothing", &unix, "socat -t 10 - UNIX-CONNECT:/s"),
-            ("adieu", "peer_never_closes", &six, "adieu connect --report json --idle-timeout 500ms [::1]:9"),
+            ("adieu", "peer_never_closes", &six, "adieu connect --report json --idle-timeout 1000ms [::1]:9"),
         ] {
             assert_eq!(asked(tool, scenario, endpoint), wanted);
         }

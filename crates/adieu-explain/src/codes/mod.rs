@@ -1,7 +1,7 @@
 //! What a code means for how a connection ended: error numbers of each system, adieu's exit statuses, signals, TLS alerts and
 //! Zeek's connection states, each with where to look next.
 //!
-//! The tables here are the only place with these words. `adieu explain --code` prints an entry, and [`page`] makes
+//! The tables here are the only place with these words. `adieu explain --code` prints an entry, and [`page()`] makes
 //! `docs/endings-codes.md` of all of them. A number does not say what it is: 64 is EHOSTDOWN on macOS and
 //! ERROR_NETNAME_DELETED on Windows, and 5 is an exit status or EIO. So [`find`] gives every entry that the words fit.
 

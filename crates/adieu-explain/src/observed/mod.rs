@@ -4,7 +4,7 @@
 //! connection ended (see [`crate::verdict`]). It is a state machine without I/O, clock or threads. It takes segments in
 //! any order: a capture may have lost, doubled or reordered frames, may begin in the middle, and may show one side only.
 //!
-//! Memory is bounded: nothing of a payload is kept but by [`crate::content`], gaps are kept in a set of at most two dozen
+//! Memory is bounded: nothing of a payload is kept but by `content`, gaps are kept in a set of at most two dozen
 //! spans, and of RSTs the first few in full. Where a bound is reached the facts become less certain, never wrong. A
 //! segment that follows the last in order costs no allocation.
 
