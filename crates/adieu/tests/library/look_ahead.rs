@@ -199,12 +199,15 @@ fn on_tokio_a_cut_is_noticed_by_who_receives_nothing_and_an_end_is_none() {
             client.shutdown(Shutdown::Write).expect("it is connected");
             let waited = tokio::time::timeout(soon, server.wait_for_cut()).await;
             assert!(waited.is_err(), "an end is no cut");
-            SockRef::from(&client).set_linger(Some(Duration::ZERO)).expect("an option");
-            drop(client);
-            server.wait_for_cut().await;
-            // Known already.
-            server.wait_for_cut().await;
-            assert_eq!(server.abort().ending(), Ending::Reset { by: adieu::Side::Peer });
+            // Wine tells of no reset after an end.
+            if !adieu_testkit::scenario::is_wine() {
+                SockRef::from(&client).set_linger(Some(Duration::ZERO)).expect("an option");
+                drop(client);
+                server.wait_for_cut().await;
+                // Known already.
+                server.wait_for_cut().await;
+                assert_eq!(server.abort().ending(), Ending::Reset { by: adieu::Side::Peer });
+            }
 
             // Waiting harms neither direction.
             let (mut client, mut server) = listen(&ListenOptions::new()).await;
