@@ -293,10 +293,10 @@ impl Drop for Session {
         let entry = self.worker.roll.strike_out(self.id);
         let cut = entry.filter(|_| self.was_cut).map(|entry| entry.shown(self.id));
         let service = &self.worker.service;
-        if service.shutdown.has_ended(cut) {
+        if let Some(crowd) = service.shutdown.has_ended(cut) {
             let service = Arc::downgrade(service);
             crowd::after_a_lull(move || {
-                service.upgrade().is_some_and(|service| service.shutdown.crowd_is_over())
+                service.upgrade().is_some_and(|service| crowd::has_left(crowd, service.shutdown.open()))
             });
         }
     }

@@ -93,10 +93,9 @@ impl Shutdown {
         self.crowd.came(self.room.enter());
     }
 
-    /// A connection has ended by itself, or was cut. True: it was one of the last of a crowd, and [`Self::crowd_is_over`] is to be asked
-    /// after a lull.
+    /// A connection has ended by itself, or was cut. `Some`: a crowd of this many has left with it.
     #[must_use]
-    pub(crate) fn has_ended(&self, cut: Option<OpenConnection>) -> bool {
+    pub(crate) fn has_ended(&self, cut: Option<OpenConnection>) -> Option<usize> {
         if self.has_begun() {
             let mut drained = self.drained.lock().unwrap_or_else(PoisonError::into_inner);
             match cut {
@@ -109,10 +108,6 @@ impl Shutdown {
             self.ended.notify_waiters();
         }
         self.crowd.went(open)
-    }
-
-    pub(crate) fn crowd_is_over(&self) -> bool {
-        self.crowd.is_over(self.open())
     }
 
     /// Waits until no connection is open. False: the time was up before.
