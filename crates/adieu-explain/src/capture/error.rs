@@ -105,7 +105,7 @@ pub enum Damage {
     #[error("a frame of interface {0} is there, which the section does not describe")]
     Interface(u32),
     /// A section describes more interfaces than any machine has.
-    #[error("more than {} interfaces are described", super::pcapng::MOST_INTERFACES)]
+    #[error("more than {} interfaces are described", super::MOST_INTERFACES)]
     Interfaces,
     /// A gzip or zstd stream cannot be decompressed.
     #[error("it cannot be decompressed further")]

@@ -27,6 +27,9 @@ use std::io::{ErrorKind, Read};
 /// offload are below a megabyte.
 const LONGEST_FRAME: u32 = 4 << 20;
 
+/// How many interfaces a section of pcapng may describe.
+const MOST_INTERFACES: usize = 1 << 16;
+
 /// How often a capture may be compressed. More is an attempt to make a small file give endless work.
 const MOST_COMPRESSIONS: usize = 3;
 

@@ -3,13 +3,11 @@
 //! Each section has its own byte order and interfaces. Blocks that hold no frame are passed over without being kept,
 //! however long they are.
 
-use super::{CaptureError, Damage, Found, LONGEST_FRAME, LinkType, Order, buffer::Buffer};
+use super::{CaptureError, Damage, Found, LONGEST_FRAME, LinkType, MOST_INTERFACES, Order, buffer::Buffer};
 use crate::segment::Timestamp;
 
 /// The first four bytes of a section, the same in both byte orders.
 pub(super) const SECTION_HEADER: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
-/// How many interfaces a section may describe.
-pub(super) const MOST_INTERFACES: usize = 1 << 16;
 
 const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
 const INTERFACE_DESCRIPTION: u32 = 1;
