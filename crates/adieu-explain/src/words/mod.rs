@@ -16,15 +16,19 @@ use crate::verdict::{Claim, Ending, Unknown, Vantage, Verdict};
 
 /// The ending in one or two words, as a headline has it.
 pub fn headline(verdict: &Verdict) -> &'static str {
-    match verdict.ending.value() {
-        Some(Ending::Graceful) => "graceful",
-        Some(Ending::Reset) => "reset",
-        Some(Ending::Refused) => "refused",
-        Some(Ending::NoAnswer) => "no answer",
-        Some(Ending::Truncated) => "truncated",
-        Some(Ending::Silent) => "silent",
-        Some(Ending::Open) => "open",
-        None => "unknown ending",
+    verdict.ending.value().map_or("unknown ending", |ending| ending_words(*ending))
+}
+
+/// An ending in one or two words.
+pub const fn ending_words(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Graceful => "graceful",
+        Ending::Reset => "reset",
+        Ending::Refused => "refused",
+        Ending::NoAnswer => "no answer",
+        Ending::Truncated => "truncated",
+        Ending::Silent => "silent",
+        Ending::Open => "open",
     }
 }
 

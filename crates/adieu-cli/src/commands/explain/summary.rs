@@ -2,6 +2,7 @@
 
 use adieu_explain::summary::{Change, Group, Kind, Summary, Tally};
 use adieu_explain::verdict::Ending;
+use adieu_explain::words::ending_words;
 use std::fmt::Write as _;
 
 /// How many groups of a kind are printed, and how many changes.
@@ -117,17 +118,8 @@ fn total(tally: &Tally) -> String {
     if parts.is_empty() { all } else { format!("{all}: {}", parts.join(", ")) }
 }
 
-const fn word(ending: Option<Ending>) -> &'static str {
-    match ending {
-        Some(Ending::Graceful) => "graceful",
-        Some(Ending::Reset) => "reset",
-        Some(Ending::Refused) => "refused",
-        Some(Ending::NoAnswer) => "no answer",
-        Some(Ending::Truncated) => "truncated",
-        Some(Ending::Silent) => "silent",
-        Some(Ending::Open) => "open",
-        None => "unknown",
-    }
+fn word(ending: Option<Ending>) -> &'static str {
+    ending.map_or("unknown", ending_words)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share is printed with two digits")]
