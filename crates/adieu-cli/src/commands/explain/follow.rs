@@ -6,7 +6,7 @@ use adieu_explain::verdict::Verdict;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How many segments are kept. Nobody reads a longer ladder, and memory must not follow the capture.
+/// How many segments of the followed connection are kept, so that memory does not grow with the capture.
 const MOST: usize = 20_000;
 
 /// The segments of an address and port.

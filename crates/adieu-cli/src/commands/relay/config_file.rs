@@ -12,8 +12,8 @@
 //! ```
 //!
 //! A table is made the words of a command line, and is read as one: a key means what its option means, and a value that is
-//! wrong is refused in the same words. A table that is right is read once. Of one that is not, each key is read by itself, so that the
-//! error has its line.
+//! wrong is refused in the same words. A table without errors is read once. If a table has an error, each of its keys is read by itself, so
+//! that the error has the key's line.
 
 use super::arguments::Args;
 use crate::parsing;

@@ -54,7 +54,7 @@ impl Log {
         Ok(())
     }
 
-    /// False: there is no room for the line, because those before it are not written.
+    /// Writes a line of the log. False: the line is dropped, because the queue of lines that wait for the disk is full.
     fn write(&self, json: &str) -> bool {
         self.file.write(&format!("{json}\n")).unwrap_or(true)
     }
