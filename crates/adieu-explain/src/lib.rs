@@ -11,9 +11,10 @@
 //! 3. [`segment`] has the types that the parts share: one TCP segment as the capture shows it.
 //! 4. [`observed`] is the state machine of one connection: the facts, without judgement.
 //! 5. [`table`] knows which connection a segment belongs to, and when one is over.
-//! 6. `content` looks into the octets of a connection for the end marks of TLS and HTTP/1.
-//! 7. [`verdict`] says what the facts come to, each with how sure it is.
-//! 8. [`words`] puts a verdict into sentences for people, [`mod@format`] into records for programs;
+//! 6. [`ladder`] has a connection segment by segment, for whoever draws it.
+//! 7. `content` looks into the octets of a connection for the end marks of TLS and HTTP/1.
+//! 8. [`verdict`] says what the facts come to, each with how sure it is.
+//! 9. [`words`] puts a verdict into sentences for people, [`mod@format`] into records for programs;
 //!    [`summary`] counts many.
 //!
 //! Apart from captures, [`live`] says which sockets of a running machine hang, and [`codes`] what error numbers, exit statuses and
@@ -23,6 +24,7 @@ pub mod capture;
 pub mod codes;
 mod content;
 pub mod format;
+pub mod ladder;
 pub mod live;
 pub mod observed;
 pub mod packet;

@@ -66,6 +66,7 @@ const EXPLAIN: Layers = &[
     &["segment", "codes", "live"],
     &["capture", "content"],
     &["packet", "observed"],
+    &["ladder"],
     &["table", "verdict"],
     &["words", "summary"],
     &["format"],

@@ -188,6 +188,18 @@ impl Half {
         end
     }
 
+    /// Octets that the capture should have by now and has not: they lie before later ones, or were acknowledged. 0 if it has
+    /// nothing at all of this side. What can be the FIN alone is not counted.
+    pub(crate) fn not_captured(&self) -> u64 {
+        if self.is_unseen() {
+            return 0;
+        }
+        let between = if self.missing.is_empty() { 0 } else { self.missing.before(i64::MAX) };
+        let last = self.fin.map_or(self.end + 1, |fin| fin.position + 1);
+        let beyond = self.acked.and_then(|acked| acked.checked_sub(last)).unwrap_or(0);
+        between + if beyond > 0 { u64::try_from(beyond).unwrap_or(0) + 1 } else { 0 }
+    }
+
     /// Whether the peer acknowledged the FIN.
     pub(crate) fn fin_acked(&self) -> bool {
         self.fin.is_some_and(|fin| self.acked.is_some_and(|acked| acked > fin.position))

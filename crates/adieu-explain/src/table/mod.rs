@@ -9,6 +9,7 @@
 mod entries;
 
 use crate::{
+    ladder::{Ladder, Recording},
     observed::Connection,
     segment::{Checksum, Segment, Timestamp},
 };
@@ -31,12 +32,14 @@ pub struct Limits {
     pub lingering: usize,
     /// How long a connection lingers that is over, for segments that come late.
     pub linger: Duration,
+    /// Which connections have a ladder. `None`: none has.
+    pub ladders: Option<Recording>,
 }
 
 impl Default for Limits {
-    /// 100,000 connections, of which 10,000 may linger for up to a minute, as long as Linux keeps TIME-WAIT.
+    /// 100,000 connections, of which 10,000 may linger for up to a minute, as long as Linux keeps TIME-WAIT. No ladders.
     fn default() -> Self {
-        Self { connections: 100_000, lingering: 10_000, linger: Duration::from_secs(60) }
+        Self { connections: 100_000, lingering: 10_000, linger: Duration::from_secs(60), ladders: None }
     }
 }
 
@@ -49,6 +52,8 @@ pub struct Finished {
     pub reason: Reason,
     /// Up to when its segments were waited for: what [`Connection::judge`] wants to know.
     pub until: Timestamp,
+    /// Its segments, if the limits ask for them.
+    pub ladder: Option<Box<Ladder>>,
 }
 
 /// Why a connection has left the table.
@@ -89,6 +94,8 @@ pub struct Table {
     last: Option<(Key, Number)>,
     now: Timestamp,
     evicted: u64,
+    /// Rows of all ladders.
+    rows: usize,
 }
 
 /// A connection in the table.
@@ -98,6 +105,7 @@ struct Entry {
     last_heard: Timestamp,
     /// SYNs that may be the beginning of the next connection with the same addresses and ports.
     claims: Vec<Segment<'static>>,
+    ladder: Option<Box<Ladder>>,
 }
 
 /// Addresses and ports of a connection, the same in both directions, and its tunnel.
@@ -135,6 +143,7 @@ impl Table {
             last: None,
             now: Timestamp::from_nanoseconds(i64::MIN),
             evicted: 0,
+            rows: 0,
         }
     }
 
@@ -175,16 +184,23 @@ impl Table {
             Belonging::Next => {
                 let entry = self.remove(number);
                 let (reason, until) = (Reason::UsedAnew, self.now);
-                finished(Finished { connection: entry.connection, reason, until });
+                finished(Finished { connection: entry.connection, reason, until, ladder: entry.ladder });
                 let (ours, others): (Vec<_>, Vec<_>) = entry
                     .claims
                     .into_iter()
                     .partition(|claim| confirms(segment, claim) || repeats(segment, claim));
-                hand_on_claims(&others, reason, until, finished);
+                self.hand_on_claims(&others, reason, until, finished);
                 return self.begin(key, &ours, segment, finished);
             }
         }
-        entry.connection.observe(segment);
+        match (&mut entry.ladder, &self.limits.ladders) {
+            (Some(ladder), Some(recording)) => {
+                let rows = self.rows - ladder.rows().len();
+                ladder.observe(&mut entry.connection, segment, recording, self.rows < recording.rows_in_all);
+                self.rows = rows + ladder.rows().len();
+            }
+            _ => entry.connection.observe(segment),
+        }
         entry.last_heard = self.now;
         let over = entry.connection.over().is_some();
         self.entries.touch(number, over);
@@ -206,13 +222,14 @@ impl Table {
     }
 
     /// The capture has ended: gives all connections to `finished`, in the order of their first frames.
-    pub fn finish(self, finished: &mut impl FnMut(Finished)) {
-        let until = self.now;
-        let mut all: Vec<Entry> = self.entries.into_iter().collect();
+    pub fn finish(mut self, finished: &mut impl FnMut(Finished)) {
+        let (reason, until) = (Reason::CaptureEnded, self.now);
+        let entries = std::mem::replace(&mut self.entries, Entries::new());
+        let mut all: Vec<Entry> = entries.into_iter().collect();
         all.sort_unstable_by_key(|entry| entry.connection.first().frame);
         for entry in all {
-            finished(Finished { connection: entry.connection, reason: Reason::CaptureEnded, until });
-            hand_on_claims(&entry.claims, Reason::CaptureEnded, until, finished);
+            finished(Finished { connection: entry.connection, reason, until, ladder: entry.ladder });
+            self.hand_on_claims(&entry.claims, reason, until, finished);
         }
     }
 
@@ -227,19 +244,13 @@ impl Table {
         if self.numbers.len() >= self.limits.connections.max(1) {
             self.evict(finished);
         }
-        let connection = match syns {
-            [first, more @ ..] => {
-                let mut connection = Connection::new(first);
-                for segment in more {
-                    connection.observe(segment);
-                }
-                connection.observe(segment);
-                connection
-            }
-            [] => Connection::new(segment),
+        let (connection, ladder) = match syns {
+            [first, more @ ..] => self.connection(first, more.iter().chain([segment])),
+            [] => self.connection(segment, []),
         };
+        self.rows += ladder.as_ref().map_or(0, |ladder| ladder.rows().len());
         let over = connection.over().is_some();
-        let entry = Entry { key, connection, last_heard: self.now, claims: Vec::new() };
+        let entry = Entry { key, connection, last_heard: self.now, claims: Vec::new(), ladder };
         let number = self.entries.insert(entry, over);
         self.numbers.insert(key, number);
         self.last = Some((key, number));
@@ -248,6 +259,7 @@ impl Table {
     fn remove(&mut self, number: Number) -> Entry {
         let entry = self.entries.remove(number);
         self.numbers.remove(&entry.key);
+        self.rows -= entry.ladder.as_ref().map_or(0, |ladder| ladder.rows().len());
         self.last = None;
         entry
     }
@@ -272,8 +284,44 @@ impl Table {
     fn hand_on(&mut self, number: Number, reason: Reason, finished: &mut impl FnMut(Finished)) {
         let entry = self.remove(number);
         let until = self.now;
-        finished(Finished { connection: entry.connection, reason, until });
-        hand_on_claims(&entry.claims, reason, until, finished);
+        finished(Finished { connection: entry.connection, reason, until, ladder: entry.ladder });
+        self.hand_on_claims(&entry.claims, reason, until, finished);
+    }
+
+    /// A connection of these segments, with its ladder if there is to be one and room for it.
+    fn connection<'a>(
+        &self,
+        first: &Segment<'_>,
+        more: impl IntoIterator<Item = &'a Segment<'a>>,
+    ) -> (Connection, Option<Box<Ladder>>) {
+        let mut connection = Connection::new(first);
+        let recording = self.limits.ladders.as_ref().filter(|recording| recording.wants(first));
+        let Some(recording) = recording.filter(|recording| self.rows < recording.rows_in_all) else {
+            for segment in more {
+                connection.observe(segment);
+            }
+            return (connection, None);
+        };
+        let mut ladder = Box::new(Ladder::of(&connection, first, recording));
+        for segment in more {
+            ladder.observe(&mut connection, segment, recording, true);
+        }
+        (connection, Some(ladder))
+    }
+
+    /// SYNs that nobody answered: a connection of their own.
+    fn hand_on_claims(
+        &self,
+        claims: &[Segment<'static>],
+        reason: Reason,
+        until: Timestamp,
+        finished: &mut impl FnMut(Finished),
+    ) {
+        for attempt in claims.chunk_by(|one, next| one.sequence == next.sequence) {
+            let [first, more @ ..] = attempt else { continue };
+            let (connection, ladder) = self.connection(first, more);
+            finished(Finished { connection, reason, until, ladder });
+        }
     }
 }
 
@@ -320,23 +368,6 @@ fn confirms(segment: &Segment<'_>, claim: &Segment<'_>) -> bool {
 /// Whether `segment` is the SYN `claim` once more.
 fn repeats(segment: &Segment<'_>, claim: &Segment<'_>) -> bool {
     segment.source == claim.source && segment.flags == claim.flags && segment.sequence == claim.sequence
-}
-
-/// SYNs that nobody answered: a connection of their own.
-fn hand_on_claims(
-    claims: &[Segment<'static>],
-    reason: Reason,
-    until: Timestamp,
-    finished: &mut impl FnMut(Finished),
-) {
-    for attempt in claims.chunk_by(|one, next| one.sequence == next.sequence) {
-        let [first, more @ ..] = attempt else { continue };
-        let mut connection = Connection::new(first);
-        for segment in more {
-            connection.observe(segment);
-        }
-        finished(Finished { connection, reason, until });
-    }
 }
 
 /// A segment without what it borrows.

@@ -6,10 +6,12 @@
 
 mod facts;
 mod resets;
+mod segments;
 mod sentence;
 mod units;
 
 pub use facts::{Fact, facts};
+pub use segments::segment;
 pub use sentence::sentence;
 
 use crate::verdict::{Claim, Ending, Unknown, Vantage, Verdict};

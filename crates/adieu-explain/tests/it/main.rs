@@ -5,6 +5,7 @@ mod captures;
 mod degraded;
 mod frames;
 mod fuzz;
+mod ladders;
 mod live;
 mod own;
 mod zeek;

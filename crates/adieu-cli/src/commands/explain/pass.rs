@@ -6,8 +6,9 @@ use super::plan::Capture;
 use crate::exit::ExitStatus;
 use crate::printer::complain;
 use adieu_explain::capture::{CaptureError, Reader};
+use adieu_explain::ladder::Recording;
 use adieu_explain::packet::{Counts, Decoder, Packet};
-use adieu_explain::segment::{Segment, Timestamp};
+use adieu_explain::segment::Timestamp;
 use adieu_explain::table::{Finished, Limits, Table};
 use std::fs::File;
 use std::io::{self, Read};
@@ -17,31 +18,31 @@ use std::time::Instant;
 /// The exit status of a capture that is cut or damaged.
 const TRUNCATED: ExitStatus = ExitStatus::Ending(6);
 
-/// Goes through a whole capture: every wanted segment, and every connection when it is over.
+/// Goes through a whole capture: every connection when it is over.
 pub(super) fn through(
     capture: &Capture,
     filter: &Filter,
-    seen: &mut dyn FnMut(&Segment<'_>),
-    finished: &mut dyn FnMut(&Finished),
+    ladders: Option<Recording>,
+    finished: &mut dyn FnMut(Finished),
 ) -> ExitStatus {
-    let (name, input): (String, io::Result<Box<dyn Read>>) = match capture {
-        Capture::File(path) => {
-            (path.display().to_string(), open(path).map(|file| Box::new(file) as Box<dyn Read>))
-        }
-        Capture::Stdin => ("stdin".to_owned(), Live::new().map(|stdin| Box::new(stdin) as Box<dyn Read>)),
+    let name = capture.name();
+    let input: io::Result<Box<dyn Read>> = match capture {
+        Capture::File(path) => open(path).map(|file| Box::new(file) as Box<dyn Read>),
+        Capture::Stdin => Live::new().map(|stdin| Box::new(stdin) as Box<dyn Read>),
     };
     let input = match input {
         Ok(input) => input,
         Err(error) => return unreadable(&name, &error),
     };
-    let mut pass = Pass::new(input, Limits::default(), filter);
-    let status = loop {
-        match pass.step_with(seen, &mut |one| finished(&one)) {
+    let mut pass = Pass::new(input, Limits { ladders, ..Limits::default() }, filter);
+    let error = loop {
+        match pass.step(&mut *finished) {
             Step::Frame | Step::Nothing => {}
-            Step::Over(error) => break told(&name, error),
+            Step::Over(error) => break error,
         }
     };
-    let (counts, evicted) = pass.finish(&mut |one| finished(&one));
+    let status = told(&name, error);
+    let (counts, evicted) = pass.finish(&mut *finished);
     tell_counts(&name, &counts, evicted);
     status
 }
@@ -93,16 +94,8 @@ impl<'r> Pass<'r> {
         }
     }
 
-    pub(super) fn step(&mut self, finished: &mut impl FnMut(Finished)) -> Step {
-        self.step_with(&mut |_| {}, finished)
-    }
-
-    /// The next frame. `seen`: gets its segment, if it is wanted.
-    fn step_with(
-        &mut self,
-        seen: &mut (impl FnMut(&Segment<'_>) + ?Sized),
-        finished: &mut impl FnMut(Finished),
-    ) -> Step {
+    /// The next frame.
+    pub(super) fn step(&mut self, finished: &mut (impl FnMut(Finished) + ?Sized)) -> Step {
         let frame = match self.reader.next_frame() {
             Ok(Some(frame)) => frame,
             Ok(None) => return Step::Over(None),
@@ -114,8 +107,7 @@ impl<'r> Pass<'r> {
         if let Packet::Tcp(segment) = &packet
             && self.filter.wants_segment(segment)
         {
-            seen(segment);
-            self.table.observe(segment, finished);
+            self.table.observe(segment, &mut |one| finished(one));
         }
         self.last = self.last.max(Some(frame.time));
         self.quiet_since = None;
@@ -130,9 +122,9 @@ impl<'r> Pass<'r> {
         }
     }
 
-    pub(super) fn finish(self, finished: &mut impl FnMut(Finished)) -> (Counts, u64) {
+    pub(super) fn finish(self, finished: &mut (impl FnMut(Finished) + ?Sized)) -> (Counts, u64) {
         let evicted = self.table.evicted();
-        self.table.finish(finished);
+        self.table.finish(&mut |one| finished(one));
         (self.counts, evicted)
     }
 }

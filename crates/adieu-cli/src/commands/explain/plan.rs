@@ -33,6 +33,16 @@ pub(super) enum Capture {
     File(PathBuf),
 }
 
+impl Capture {
+    /// How it is called in messages.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Stdin => "stdin".to_owned(),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
+}
+
 impl Plan {
     pub(super) fn new(args: &Args) -> Result<Self, NoPlan> {
         let captures: Vec<Capture> = args

@@ -2,8 +2,8 @@
 
 use super::arguments::Format;
 use super::filter::Filter;
-use super::follow::Follower;
-use super::lines::{Line, block};
+use super::follow::{self, Followed};
+use super::lines::Line;
 use super::live::Live;
 use super::pass::{Pass, Step, open, tell_counts, through, told, unreadable};
 use super::plan::{Capture, Plan, What};
@@ -13,7 +13,6 @@ use crate::stdout::{print, to_stdout};
 use adieu_explain::format::ZEEK_HEADER;
 use adieu_explain::summary::Summary;
 use adieu_explain::table::{Finished, Limits};
-use adieu_explain::verdict::Verdict;
 use std::io::{self, BufWriter, Read, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -38,7 +37,7 @@ pub(super) fn run(plan: Plan) -> ExitStatus {
             let [before, after] = &summaries;
             worst([status, print(summary::changes(before, after).as_bytes())])
         }
-        What::Follow(end) => worst(captures.iter().map(|capture| follow(capture, &filter, end))),
+        What::Follow(end) => worst(captures.iter().map(|capture| follow_end(capture, &filter, end))),
     }
 }
 
@@ -49,7 +48,7 @@ fn worst(statuses: impl IntoIterator<Item = ExitStatus>) -> ExitStatus {
 
 /// Counts the connections of a capture.
 fn count(capture: &Capture, filter: &Filter, summary: &mut Summary) -> ExitStatus {
-    through(capture, filter, &mut |_| {}, &mut |one| {
+    through(capture, filter, None, &mut |one| {
         let verdict = one.connection.judge(Some(one.until));
         if filter.wants(&verdict) {
             summary.add(&verdict);
@@ -58,18 +57,17 @@ fn count(capture: &Capture, filter: &Filter, summary: &mut Summary) -> ExitStatu
 }
 
 /// Draws the connections of a capture that have this end.
-fn follow(capture: &Capture, filter: &Filter, end: SocketAddr) -> ExitStatus {
-    let mut follower = Follower::new(end);
-    let mut verdicts: Vec<Verdict> = Vec::new();
-    let status = through(capture, filter, &mut |segment| follower.note(segment), &mut |one| {
+fn follow_end(capture: &Capture, filter: &Filter, end: SocketAddr) -> ExitStatus {
+    let mut followed = Followed::default();
+    let status = through(capture, filter, Some(follow::recording(end)), &mut |one| {
         if one.connection.ends().contains(&end) {
             let verdict = one.connection.judge(Some(one.until));
-            verdicts.extend(filter.wants(&verdict).then_some(verdict));
+            if filter.wants(&verdict) {
+                followed.push(verdict, one.ladder);
+            }
         }
     });
-    verdicts.sort_by_key(|verdict| verdict.first.frame);
-    let blocks: Vec<String> =
-        verdicts.iter().map(|verdict| format!("{}\n\n{}", block(verdict), follower.draw(verdict))).collect();
+    let blocks = followed.drawn();
     let said = if blocks.is_empty() {
         format!("no connection with the end {end} was found\n")
     } else {
