@@ -68,19 +68,21 @@ impl Room {
     /// A connection is over. How many there are now.
     pub(crate) fn leave(&self) -> usize {
         let open = self.open.fetch_sub(1, Ordering::AcqRel) - 1;
-        if open + 1 == self.most.load(Ordering::Acquire) {
+        let most = self.most.load(Ordering::Acquire);
+        if open + 1 == most {
             self.freed.notify_waiters();
+        }
+        // Here, because nobody may look before there are as many again.
+        if open <= most.saturating_sub(1) / 2 && self.is_full.load(Ordering::Relaxed) {
+            self.is_full.store(false, Ordering::Relaxed);
         }
         open
     }
 
     /// How many connections there may be, if there are as many now and this is news: it is told once, until half of them have ended.
     pub(crate) fn news(&self) -> Option<usize> {
-        let (most, open) = (self.most.load(Ordering::Acquire), self.open());
-        if open < most / 2 {
-            self.is_full.store(false, Ordering::Relaxed);
-        }
-        (open >= most && !self.is_full.swap(true, Ordering::Relaxed)).then_some(most)
+        let most = self.most.load(Ordering::Acquire);
+        (self.open() >= most && !self.is_full.swap(true, Ordering::Relaxed)).then_some(most)
     }
 
     /// Waits until one more client may be accepted.
@@ -124,6 +126,30 @@ mod tests {
         room.set(0);
         let cx = &mut Context::from_waker(Waker::noop());
         assert!(pin!(room.for_one_more()).poll(cx).is_ready());
+    }
+
+    #[test]
+    fn that_it_is_full_is_news_again_once_half_have_left() {
+        for most in 1..=5 {
+            let room = Room::new();
+            room.set(most);
+            for _ in 0..2 {
+                while room.enter() < most {
+                    assert_eq!(room.news(), None);
+                }
+                assert_eq!((room.news(), room.news()), (Some(most), None), "{most}");
+                // A place that is taken again at once is none.
+                if most > 1 {
+                    room.leave();
+                    room.enter();
+                    assert_eq!(room.news(), None, "{most}");
+                }
+                while room.leave() > (most - 1) / 2 {}
+                while room.open() > 0 {
+                    room.leave();
+                }
+            }
+        }
     }
 
     #[test]
