@@ -16,11 +16,8 @@ pub(crate) struct Itself {
 impl Itself {
     /// Of a relay with this listener.
     pub(crate) fn listening_with(listener: &Listener) -> Self {
-        // Elsewhere it is not known, and taken for one that takes both.
-        #[cfg(unix)]
+        // A socket of IPv4 and a Unix socket have no such option.
         let is_v6_only = socket2::SockRef::from(listener).only_v6().unwrap_or(false);
-        #[cfg(not(unix))]
-        let is_v6_only = false;
         Self { address: address_of(listener.local_endpoint()), is_v6_only }
     }
 

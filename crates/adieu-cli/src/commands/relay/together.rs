@@ -7,6 +7,7 @@
 use super::described::Described;
 use adieu::{Endpoint, IpVersion};
 use adieu_relay::RelayConfig;
+use socket2::{Domain, Socket, Type};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -311,8 +312,7 @@ impl Hosts {
         match host.parse::<IpAddr>().map(|ip| ip.to_canonical()) {
             _ if host.is_empty() => Self::Every { v4, v6 },
             Ok(IpAddr::V4(Ipv4Addr::UNSPECIFIED)) => Self::Every { v4: true, v6: false },
-            // It takes IPv4 too, where nothing forbids it.
-            Ok(IpAddr::V6(Ipv6Addr::UNSPECIFIED)) => Self::Every { v4: v4 && cfg!(not(windows)), v6: true },
+            Ok(IpAddr::V6(Ipv6Addr::UNSPECIFIED)) => Self::Every { v4: v4 && v6_takes_v4(), v6: true },
             Ok(ip) => Self::One(ip),
             Err(_) if is_localhost(host) => Self::Localhost,
             Err(_) => Self::Named(host.to_ascii_lowercase()),
@@ -364,6 +364,14 @@ impl Hosts {
             Self::Named(_) => false,
         }
     }
+}
+
+/// Whether a socket that is bound to `[::]` takes clients of IPv4 too. On Linux the administrator says it (`net.ipv6.bindv6only`),
+/// on Windows it does not. A socket is opened to ask it, and not bound; ipv6(7).
+fn v6_takes_v4() -> bool {
+    let asked = Socket::new(Domain::IPV6, Type::STREAM, None).and_then(|socket| socket.only_v6());
+    // Without IPv6 nobody can listen there at all.
+    !asked.unwrap_or(false)
 }
 
 fn is_localhost(name: &str) -> bool {
