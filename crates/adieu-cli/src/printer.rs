@@ -27,7 +27,7 @@ pub(crate) struct Printer {
     /// Where reports go instead of stderr.
     file: Option<(String, Sink)>,
     /// A report could not be written to the file.
-    is_lost: AtomicBool,
+    is_lost: Arc<AtomicBool>,
     kind: Kind,
     quiet: bool,
     verbose: bool,
@@ -92,6 +92,11 @@ impl Printer {
     ///
     /// A sentence that names the file.
     pub(crate) fn new(reports: &Reports) -> Result<Self, String> {
+        Self::with(reports, false)
+    }
+
+    fn with(reports: &Reports, is_beside: bool) -> Result<Self, String> {
+        let is_lost = Arc::new(AtomicBool::new(false));
         let Reports { format, kind, quiet, verbose, .. } = *reports;
         let file = match &reports.file {
             None => None,
@@ -113,13 +118,19 @@ impl Printer {
                     ReportFormat::Json => |lines| said::dropped(lines, true),
                     _ => |lines| said::dropped(lines, false),
                 };
-                Some((name, Sink::new(target, dropped)))
+                let sink = if is_beside {
+                    let (name, is_lost) = (name.clone(), Arc::clone(&is_lost));
+                    Sink::beside(target, dropped, move |error| lose(&is_lost, &name, error))
+                } else {
+                    Sink::new(target, dropped)
+                };
+                Some((name, sink))
             }
         };
         Ok(Self {
             format,
             file,
-            is_lost: AtomicBool::new(false),
+            is_lost,
             kind,
             quiet,
             verbose,
@@ -135,7 +146,22 @@ impl Printer {
     ///
     /// The exit status.
     pub(crate) fn open(reports: &Reports) -> Result<Arc<Self>, ExitStatus> {
-        Self::new(reports).map(Arc::new).map_err(|error| {
+        Self::opened(Self::new(reports))
+    }
+
+    /// The same for a service in which one thread serves many connections: none of them waits for a disk, because threads of their own
+    /// write the file and stderr.
+    ///
+    /// # Errors
+    ///
+    /// The exit status.
+    pub(crate) fn open_beside(reports: &Reports) -> Result<Arc<Self>, ExitStatus> {
+        said::go_on_beside();
+        Self::opened(Self::with(reports, true))
+    }
+
+    fn opened(opened: Result<Self, String>) -> Result<Arc<Self>, ExitStatus> {
+        opened.map(Arc::new).map_err(|error| {
             complain(&error);
             ExitStatus::LocalFailure
         })
@@ -154,6 +180,11 @@ impl Printer {
     /// Whether reports are wanted at all.
     pub(crate) fn is_asked(&self) -> bool {
         self.format != ReportFormat::None
+    }
+
+    /// Whether reports are JSON.
+    pub(crate) fn reports_json(&self) -> bool {
+        self.format == ReportFormat::Json
     }
 
     fn is_over(&self) -> MutexGuard<'_, bool> {
@@ -234,10 +265,7 @@ impl Printer {
             }
             if let Err(error) = written {
                 is_lost = true;
-                // A service says it once, and in its exit status.
-                if !self.is_lost.swap(true, Ordering::Relaxed) {
-                    complain(&format!("cannot write the report to {name}: {}", describe_error(&error)));
-                }
+                lose(&self.is_lost, name, &error);
             }
         }
         if is_lost && is_good {
@@ -261,24 +289,18 @@ impl Printer {
     pub(crate) fn lines(&self, lines: &str) -> bool {
         let Some((name, file)) = &self.file else { return true };
         let Err(error) = file.write(lines) else { return true };
-        if !self.is_lost.swap(true, Ordering::Relaxed) {
-            complain(&format!("cannot write the report to {name}: {}", describe_error(&error)));
-        }
+        lose(&self.is_lost, name, &error);
         false
     }
 
     /// The exit status of a service, which is good only if every report is where it belongs.
     pub(crate) fn finish(&self, status: ExitStatus) -> ExitStatus {
         let Some((name, file)) = &self.file else { return status };
-        let is_lost = self.is_lost.load(Ordering::Relaxed);
-        if let Err(error) = file.finish(FOR_THE_FILE)
-            && !is_lost
-        {
-            complain(&format!("cannot write the report to {name}: {}", describe_error(&error)));
-        } else if !is_lost {
-            return status;
+        if let Err(error) = file.finish(FOR_THE_FILE) {
+            lose(&self.is_lost, name, &error);
         }
-        if status.number() == 0 { ExitStatus::LocalFailure } else { status }
+        let is_lost = self.is_lost.load(Ordering::Relaxed);
+        if is_lost && status.number() == 0 { ExitStatus::LocalFailure } else { status }
     }
 
     /// Whether a bar may be drawn: on a terminal, where nobody asked for quiet or each step.
@@ -346,15 +368,22 @@ impl Printer {
     }
 
     /// Says what the drain of a relay came to, and whom it had to cut.
-    pub(crate) fn drained(&self, by: Signal, finished: usize, cut: &[String], status: ExitStatus) {
+    pub(crate) fn drained(
+        &self,
+        by: Signal,
+        clients: u64,
+        finished: usize,
+        cut: &[String],
+        status: ExitStatus,
+    ) {
         if self.quiet && cut.is_empty() {
             return;
         }
-        let mut text = format!(
-            "stopped by {}; of the connections that were open {finished} finished, {} cut",
-            by.name(),
-            cut.len()
-        );
+        let came_to = match clients {
+            0 => "no client had connected".to_owned(),
+            _ => format!("of the connections that were open {finished} finished, {} cut", cut.len()),
+        };
+        let mut text = format!("stopped by {}; {came_to}", by.name());
         if !cut.is_empty() {
             text += &format!(": {}", cut.join("; "));
         }
@@ -514,6 +543,13 @@ impl Printer {
             let tag = said::connection().map_or_else(String::new, |id| format!("#{id} "));
             said::text(Style::Plain, &format!("{tag}{:>9.3} ms  {text}", at.as_secs_f64() * 1000.0));
         }
+    }
+}
+
+/// A report is not where it belongs: a service says it once, and in its exit status.
+fn lose(is_lost: &AtomicBool, name: &str, error: &io::Error) {
+    if !is_lost.swap(true, Ordering::Relaxed) {
+        complain(&format!("cannot write the report to {name}: {}", describe_error(error)));
     }
 }
 

@@ -16,6 +16,12 @@ use std::time::{Duration, SystemTime};
 /// the stderr that takes nothing alone that is waited for.
 const LAST_CHANCE: Duration = Duration::from_millis(if cfg!(target_os = "linux") { 100 } else { 1000 });
 
+/// The same where every line is left to a thread: also one that takes them at once has to be given the processor.
+const LAST_CHANCE_BESIDE: Duration = Duration::from_secs(1);
+
+/// Whether every line is left to a thread.
+static IS_BESIDE: AtomicBool = AtomicBool::new(false);
+
 /// Whether stderr is JSON.
 static IS_JSON: AtomicBool = AtomicBool::new(false);
 
@@ -33,6 +39,12 @@ thread_local! {
 /// From here on stderr is JSON.
 pub(crate) fn speak_json() {
     IS_JSON.store(true, Ordering::Relaxed);
+}
+
+/// From here on a thread writes every line: whoever says something does not even wait for a disk.
+pub(crate) fn go_on_beside() {
+    IS_BESIDE.store(true, Ordering::Relaxed);
+    stderr().go_on_beside();
 }
 
 pub(crate) fn is_json() -> bool {
@@ -209,7 +221,8 @@ pub(crate) fn draw(text: &str) {
 /// The last that is done: what is not written yet gets its one chance.
 pub(crate) fn finish() {
     // There is nowhere to say that stderr takes nothing.
-    let _ = STDERR.get().map(|stderr| stderr.finish(LAST_CHANCE));
+    let limit = if IS_BESIDE.load(Ordering::Relaxed) { LAST_CHANCE_BESIDE } else { LAST_CHANCE };
+    let _ = STDERR.get().map(|stderr| stderr.finish(limit));
 }
 
 /// The line that says how many were dropped.

@@ -1,10 +1,10 @@
 //! Somewhere to write to that never holds up whoever has something to say.
 //!
-//! A sink may leave all to the thread, for one who must not even wait for a disk ([`Sink::beside`]).
-//!
 //! A line is written at once where that takes no waiting. Where it would wait (a full pipe, a stopped terminal, a FIFO that
 //! nobody reads), it is queued, and a thread that is started then does the waiting. The queue is bounded: what has no room in it
 //! is dropped and counted, and the count is written as soon as something can be. Lines keep their order.
+//!
+//! A sink may leave all to the thread, for one who must not even wait for a disk ([`Sink::beside`]).
 
 use adieu_os::LinesTo;
 use std::borrow::Cow;
@@ -45,10 +45,8 @@ pub(crate) struct Sink {
 struct Shared {
     /// The line that says how many were dropped.
     dropped: fn(u64) -> String,
-    /// What is queued at most, in bytes.
-    room: usize,
-    /// Nothing is written by whoever says it, and this hears of each failure. `None`: what takes no waiting is.
-    beside: Option<Box<Failed>>,
+    /// Hears of each failure. `None`: [`Sink::finish`] tells of the first.
+    failed: Option<Box<Failed>>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -58,12 +56,16 @@ type Failed = dyn Fn(&io::Error) + Send + Sync;
 
 struct State {
     target: Arc<Target>,
+    /// Nothing is written by whoever says it.
+    is_beside: bool,
     /// Each with where it goes: the target of those to come may be another.
     queue: VecDeque<(Arc<Target>, Vec<u8>)>,
     /// Bytes in the queue.
     queued: usize,
     /// Lines that were dropped since the last one that was queued.
     dropped: u64,
+    /// Lines that were dropped in all.
+    lost: u64,
     has_thread: bool,
     /// The thread waits for something to write.
     is_resting: bool,
@@ -80,6 +82,16 @@ impl State {
         self.queue.is_empty() && !self.writing && self.dropped == 0
     }
 
+    /// What is queued at most, in bytes.
+    fn room(&self) -> usize {
+        if self.is_beside { ROOM_BESIDE } else { ROOM }
+    }
+
+    fn drop_lines(&mut self, lines: u64) {
+        self.dropped += lines;
+        self.lost += lines;
+    }
+
     fn push(&mut self, line: Vec<u8>) {
         self.queued += line.len();
         self.queue.push_back((Arc::clone(&self.target), line));
@@ -88,7 +100,7 @@ impl State {
 
 impl Sink {
     pub(crate) fn new(target: Target, dropped: fn(u64) -> String) -> Self {
-        Self::with(target, dropped, ROOM, None)
+        Self::with(target, dropped, false, None)
     }
 
     /// The same, but every line is written by the thread: whoever says it does not wait for a disk either. `failed` hears of each
@@ -98,23 +110,35 @@ impl Sink {
         dropped: fn(u64) -> String,
         failed: impl Fn(&io::Error) + Send + Sync + 'static,
     ) -> Self {
-        Self::with(target, dropped, ROOM_BESIDE, Some(Box::new(failed)))
+        Self::with(target, dropped, true, Some(Box::new(failed)))
     }
 
-    fn with(target: Target, dropped: fn(u64) -> String, room: usize, beside: Option<Box<Failed>>) -> Self {
+    fn with(
+        target: Target,
+        dropped: fn(u64) -> String,
+        is_beside: bool,
+        failed: Option<Box<Failed>>,
+    ) -> Self {
         let state = State {
             target: Arc::new(target),
+            is_beside,
             queue: VecDeque::new(),
             queued: 0,
             dropped: 0,
+            lost: 0,
             has_thread: false,
             is_resting: false,
             writing: false,
             is_torn: false,
             failure: None,
         };
-        let shared = Shared { dropped, room, beside, state: Mutex::new(state), changed: Condvar::new() };
+        let shared = Shared { dropped, failed, state: Mutex::new(state), changed: Condvar::new() };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// From here on every line is written by the thread, as with [`beside`](Self::beside).
+    pub(crate) fn go_on_beside(&self) {
+        self.shared.state().is_beside = true;
     }
 
     /// Writes later lines to another target. Lines that are queued still go to the one before.
@@ -131,7 +155,7 @@ impl Sink {
     /// What the system said, if it could be written without waiting. Of a line that is queued, [`Sink::finish`] tells.
     pub(crate) fn write(&self, line: &str) -> io::Result<bool> {
         let mut state = self.shared.state();
-        let is_beside = self.shared.beside.is_some();
+        let is_beside = state.is_beside;
         let line =
             if state.is_torn && !is_beside { Cow::Owned(format!("\n{line}")) } else { Cow::Borrowed(line) };
         let mut rest = line.as_bytes();
@@ -147,9 +171,9 @@ impl Sink {
         }
         state.is_torn &= is_beside;
         // What is larger than all the room goes when nothing is before it.
-        let room = if state.dropped > 0 { self.shared.room / AGAIN } else { self.shared.room };
+        let room = if state.dropped > 0 { state.room() / AGAIN } else { state.room() };
         if state.queued > 0 && state.queued + rest.len() > room {
-            state.dropped += 1;
+            state.drop_lines(1);
             return Ok(false);
         }
         self.shared.note_dropped(&mut state);
@@ -174,13 +198,17 @@ impl Sink {
     ///
     /// # Errors
     ///
-    /// A line that was queued could not be written, or is not written yet.
+    /// A line that was queued could not be written, or is not written yet; or lines were dropped since the beginning.
     pub(crate) fn finish(&self, limit: Duration) -> io::Result<()> {
         let state = self.shared.state();
         let waited = self.shared.changed.wait_timeout_while(state, limit, |state| !state.is_idle());
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         match state.failure.take() {
             Some(error) => Err(error),
+            None if state.lost > 0 => {
+                let (were, lost) = (if state.lost == 1 { "line was" } else { "lines were" }, state.lost);
+                Err(io::Error::other(format!("{lost} {were} dropped, because nobody took them")))
+            }
             None if state.is_idle() => Ok(()),
             None => Err(io::Error::new(io::ErrorKind::TimedOut, "nobody reads it")),
         }
@@ -196,7 +224,8 @@ impl Sink {
             self.shared.changed.notify_all();
         } else if !state.has_thread {
             // It is tried again with the next line.
-            state.dropped += state.queue.drain(..).count() as u64;
+            let lines = state.queue.drain(..).count() as u64;
+            state.drop_lines(lines);
             state.queued = 0;
         }
     }
@@ -276,7 +305,7 @@ impl Shared {
             // The line that was refused is lost. Each of those after it is tried.
             let line_end = lines[consumed..].iter().position(|byte| *byte == b'\n');
             lines = line_end.map_or(&[], |at| &lines[consumed + at + 1..]);
-            match &self.beside {
+            match &self.failed {
                 Some(failed) => failed(&error),
                 None => failure = failure.or(Some(error)),
             }
@@ -344,9 +373,12 @@ mod tests {
         let line = format!("{}\n", "x".repeat(999));
         let kept = (0..20_000).filter(|_| sink.write(&line).expect("it is not written here")).count();
         assert!((ROOM_BESIDE / 1000..20_000).contains(&kept), "{kept}");
+        let lost = 20_000 - kept;
+        let told = sink.finish(Duration::ZERO).expect_err("lines are lost").to_string();
+        assert_eq!(told, format!("{lost} lines were dropped, because nobody took them"));
         let mut lines = BufReader::new(reader).lines().map(|line| line.expect("text"));
         assert_eq!(lines.by_ref().take(kept).filter(|line| line.len() == 999).count(), kept);
-        assert_eq!(lines.next().expect("the count"), format!("dropped {}", 20_000 - kept));
+        assert_eq!(lines.next().expect("the count"), format!("dropped {lost}"));
     }
 
     #[test]

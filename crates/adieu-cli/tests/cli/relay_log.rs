@@ -2,9 +2,11 @@
 
 use crate::adieu;
 use crate::relay::{Relay, accept, checked, upstream};
-use crate::{Server, until};
+use crate::{BOUND, Server, ask, text, until};
+use adieu_testkit::places;
 use rustix::process::{Resource, Signal};
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpStream;
 use std::process::Command;
 
 /// The system takes a part of a line, and then refuses the rest: a disk that is full, and has room again later.
@@ -67,6 +69,63 @@ fn a_log_that_was_renamed_is_begun_anew_at_sighup() {
         let (status, _, said) = relay.server.finish();
         assert_eq!(status.code(), Some(0), "{said}");
     }
+}
+
+/// Nobody reads the FIFO. Connections go on, and what is lost is told: on stderr, in metrics, and in the exit status.
+#[test]
+fn lines_of_the_log_that_nobody_takes_are_dropped_and_told() {
+    let (refusing, _held) = crate::refusing();
+    let directory = tempfile::tempdir().expect("there is room");
+    let log = directory.path().join("log");
+    places::fifo(&log).expect("a FIFO");
+    // It is in each line, so that a hundred are more than may wait.
+    let name = "x".repeat(100_000);
+    let mut command = adieu(&["relay", "127.0.0.1:0", &refusing, "--name", &name, "--report", "none"]);
+    let mut server = Server::of(command.args(["--metrics", "127.0.0.1:0", "--log"]).arg(&log));
+    let metrics = server.line_with("metrics on ").rsplit_once(' ').expect("an endpoint").1.to_owned();
+    for _ in 0..100 {
+        let end = server.connect().read(&mut [0]).expect_err("nobody takes it");
+        assert_eq!(end.kind(), std::io::ErrorKind::ConnectionReset);
+    }
+    let said = server.line_with("takes no lines");
+    assert!(said.contains("further lines are dropped"), "{said}");
+    let scrape = TcpStream::connect(metrics).expect("it listens");
+    scrape.set_read_timeout(Some(BOUND)).expect("a timeout can be set");
+    let told = text(&ask(scrape, b"GET /metrics HTTP/1.0\r\n\r\n"));
+    let dropped = told.lines().find_map(|line| line.strip_prefix("adieu_log_lines_dropped_total "));
+    let dropped: u64 = dropped.expect("a metric").parse().expect("a number");
+    assert!((1..100).contains(&dropped), "{dropped}");
+    server.signal(Signal::TERM);
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(7), "{said}");
+    assert!(said.contains(&format!("{dropped} lines were dropped, because nobody took them")), "{said}");
+}
+
+/// Nobody reads the reports, which are more than a pipe takes. Every client is served all the same, and the reports come once somebody
+/// does.
+#[test]
+fn a_report_file_that_nobody_reads_holds_no_connection_up() {
+    let (refusing, _held) = crate::refusing();
+    let directory = tempfile::tempdir().expect("there is room");
+    let reports = directory.path().join("reports");
+    places::fifo(&reports).expect("a FIFO");
+    let name = "x".repeat(100_000);
+    let mut command = adieu(&["relay", "127.0.0.1:0", &refusing, "--name", &name, "--report", "json"]);
+    let server = Server::of(command.arg("--report-file").arg(&reports));
+    for _ in 0..10 {
+        server.connect().read(&mut [0]).expect_err("nobody takes it");
+    }
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let reports = std::fs::File::open(reports).expect("it is there");
+        BufReader::new(reports).lines().try_for_each(|line| tell.send(line.expect("a text")))
+    });
+    for _ in 0..10 {
+        checked(&told.recv_timeout(BOUND).expect("a report"));
+    }
+    server.signal(Signal::TERM);
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(0), "{said}");
 }
 
 /// A relay that was started with a file size limit, so it survives the signal of one that is exceeded.
