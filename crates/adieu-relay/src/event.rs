@@ -202,7 +202,7 @@ pub struct Closed {
     /// Our address that the client connected to. `None`: it was gone before it could be asked for.
     pub local: Option<Address>,
     /// The server name (SNI) that the client asked for, where the relay ends TLS or chooses upstreams by names. `None`: it asked for
-    /// none, or nobody looked.
+    /// none, or nobody looked ([`RelayConfig::tell_server_name`](crate::RelayConfig::tell_server_name)).
     pub server_name: Option<String>,
     /// The upstream that it was joined with, or was to be last. `None`: none was tried.
     pub upstream: Option<Endpoint>,

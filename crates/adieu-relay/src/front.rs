@@ -17,6 +17,8 @@ pub(crate) struct Front {
     pub(crate) send_proxy: Option<ProxyVersion>,
     /// The patterns of the routes, in their order.
     patterns: Vec<NamePattern>,
+    /// Whoever is told of a connection is told the name too.
+    tell_server_name: bool,
     /// How long a ClientHello may take that chooses a route.
     timeout: Duration,
 }
@@ -41,9 +43,10 @@ impl Front {
         accept_proxy: Option<AcceptProxy>,
         send_proxy: Option<ProxyVersion>,
         patterns: Vec<NamePattern>,
+        tell_server_name: bool,
         timeout: Duration,
     ) -> Self {
-        Self { accept_proxy, send_proxy, patterns, timeout }
+        Self { accept_proxy, send_proxy, patterns, tell_server_name, timeout }
     }
 
     /// The place of the route with this pattern.
@@ -51,12 +54,14 @@ impl Front {
         self.patterns.iter().position(|own| own == pattern)
     }
 
-    /// The ClientHello of a client: where there are routes, and where its TLS ends here, for the log and the upstream's header.
+    /// The ClientHello of a client: where there are routes, and where its TLS ends here, for whoever is told the name, and for the
+    /// upstream's header.
     pub(crate) async fn hello(&self, client: &mut Connection) -> Result<Option<ClientHello>, RouteError> {
         if !self.patterns.is_empty() {
             return crate::routes::look(client, self.timeout).await;
         }
-        if client.tls().is_none() {
+        let is_told = self.tell_server_name || self.send_proxy == Some(ProxyVersion::V2);
+        if client.tls().is_none() || !is_told {
             return Ok(None);
         }
         // Its handshake is made next, has a bound of its own, and says what was wrong.

@@ -164,6 +164,11 @@ impl Handle {
         answered.recv_timeout(within) == Err(RecvTimeoutError::Disconnected)
     }
 
+    /// How many clients have connected so far, those that were turned away included.
+    pub fn clients(&self) -> u64 {
+        self.0.clients()
+    }
+
     /// The connections that are open, those that began first before the others.
     pub fn connections(&self) -> Vec<OpenConnection> {
         let mut all: Vec<_> = self.0.rolls.iter().flat_map(|roll| roll.list()).collect();

@@ -139,6 +139,11 @@ impl Service {
         self.ids.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// How many clients have connected so far.
+    pub(crate) fn clients(&self) -> u64 {
+        self.ids.load(Ordering::Relaxed) - 1
+    }
+
     /// Cuts every connection.
     pub(crate) fn abort(&self, signal: Signal) {
         self.abort.raise(signal);
@@ -223,6 +228,7 @@ impl Serving {
             accept_proxy,
             send_proxy,
             routes,
+            tell_server_name,
             faults,
             relay,
             kept_as: _,
@@ -249,7 +255,7 @@ impl Serving {
             listen_options: listen_options.interrupt(&service.abort),
             upstreams: Some(own).filter(|own| !own.is_empty()),
             of_routes,
-            front: Front::new(accept_proxy, send_proxy, patterns, timeout),
+            front: Front::new(accept_proxy, send_proxy, patterns, tell_server_name, timeout),
             resolve_every,
             gate,
             faults,

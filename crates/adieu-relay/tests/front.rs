@@ -16,7 +16,7 @@ use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::num::NonZero;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
-use support::{LIMIT, Running, config, is_reset, refused};
+use support::{LIMIT, Running, Server, config, is_reset, refused};
 
 /// A server that takes one client's whole stream, says something, and ends. Joined, it gives the stream.
 fn taker() -> (SocketAddr, JoinHandle<Vec<u8>>) {
@@ -243,6 +243,24 @@ fn a_chain_of_relays_passes_on_who_the_client_is_and_what_its_tls_is() {
     assert!(id.ends_with(format!("-{:x}", outer_closed.id).as_bytes()));
     outer.shut_down();
     inner.shut_down();
+}
+
+#[test]
+fn the_name_that_a_client_asks_for_is_looked_for_only_if_somebody_reads_it() {
+    let server = Server::named(b'a');
+    for is_told in [true, false] {
+        let mut front = config(&[server.at]);
+        front.listen = Endpoint::tls("127.0.0.1", 0);
+        front.listen_options = ListenOptions::new().tls(key());
+        front.tell_server_name = is_told;
+        let relay = Running::start(front);
+        let client = asking_for(relay.at, "www.example.org").expect("it listens");
+        let (answer, report) = adieu::request(client, "");
+        assert!(report.is_graceful() && answer == b"a", "{report}");
+        let name = relay.closed().server_name;
+        assert_eq!(name.as_deref(), Some("www.example.org").filter(|_| is_told));
+        relay.shut_down();
+    }
 }
 
 fn echo_of(listener: Listener) {

@@ -143,6 +143,16 @@ pub(crate) fn listening_or_passed_endpoint(words: &[OsString]) -> anyhow::Result
     }
 }
 
+/// Where metrics are served: what a listener takes, and what HTTP goes over.
+pub(crate) fn endpoint_of_metrics(text: &str) -> anyhow::Result<Endpoint> {
+    match listening_or_passed_endpoint(&[text.into()])? {
+        Endpoint::Udp { .. } | Endpoint::Tls { .. } => {
+            anyhow::bail!("--metrics is served over HTTP: give host:port, :port, unix:path or fd:NAME")
+        }
+        other => Ok(other),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::durations::{Grace, grace, limit};

@@ -167,7 +167,7 @@ impl From<LeastVersion> for Version {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum EofRule {
-    /// The stream was cut: truncated, exit status 6
+    /// The stream was cut: truncated
     Require,
     /// The bytes say themselves where they end: an end, but not in the middle of a record
     Framed,
@@ -418,11 +418,15 @@ impl RelayTls {
         Common { tls: false, terms: self.terms.clone(), cert: cert.cloned(), key: key.cloned() }
     }
 
-    /// Where it listens, and TLS if clients speak it.
+    /// Where it listens, and TLS if clients speak it. `made`: the certificate that was made for this run before.
     pub(crate) fn resolve_listen(
         &self,
         endpoint: Endpoint,
+        made: Option<&ServerConfig>,
     ) -> anyhow::Result<(Endpoint, Option<ServerConfig>)> {
+        if let Some(made) = made {
+            return Ok((with_scheme(endpoint, true), Some(made.clone())));
+        }
         let common = self.common(self.cert.first(), self.key.first());
         let (certificates, keys) = (self.cert.len(), self.key.len());
         if certificates <= 1 && keys <= 1 {
@@ -468,9 +472,16 @@ impl RelayTls {
         resolved.collect()
     }
 
-    /// The files whose content may change while it runs: certificates of both sides.
-    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
-        self.cert.iter().chain(&self.ca).map(PathBuf::as_path)
+    /// The files whose content may change while it runs, each once: certificates, keys, and roots.
+    pub(crate) fn files(&self) -> Vec<&Path> {
+        let mut files: Vec<&Path> = Vec::new();
+        let pairs = self.cert.iter().zip(&self.key).flat_map(|(cert, key)| [cert, key]);
+        for file in pairs.chain(&self.ca) {
+            if !files.contains(&file.as_path()) {
+                files.push(file);
+            }
+        }
+        files
     }
 
     /// Whether the certificate is one that nobody knows of yet.

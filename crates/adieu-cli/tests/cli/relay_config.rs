@@ -2,6 +2,8 @@
 
 use crate::relay::{refusing, upstream};
 use crate::{Server, adieu, run, text, until};
+#[cfg(target_os = "linux")]
+use adieu_testkit::{namespace, skip};
 use rustix::process::Signal;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -84,12 +86,15 @@ fn a_file_that_is_right_is_said_to_be_and_one_that_is_wrong_says_where() {
     let path = config.path();
     for (line, what) in [
         (4, "'idel-timeout' is not known: did you mean 'idle-timeout'?"),
-        (5, "invalid value 'x' for '--balance <HOW>'"),
+        (5, "invalid value 'x' for 'balance'"),
         (7, "this relay has no 'listen'"),
     ] {
         let expected = format!("{}: line {line}: {what}", path.display());
         assert!(said.contains(&expected), "{expected} is not in {said}");
     }
+    config.write(&(relay("127.0.0.1:1", "127.0.0.1:9") + "cert = \"site.pem\"\n"));
+    let said = text(&config.check().stderr);
+    assert!(said.contains("line 1: 'cert' needs its 'key'"), "{said}");
     // What only the plan of a relay finds has its line too.
     config.write(&(relay("127.0.0.1:1", "127.0.0.1:9") + "\n" + &relay("127.0.0.1:1", "udp://127.0.0.1:9")));
     let said = text(&config.check().stderr);
@@ -99,6 +104,35 @@ fn a_file_that_is_right_is_said_to_be_and_one_that_is_wrong_says_where() {
     assert!(said.contains("line 4: it listens where the relay of line 1 does"), "{said}");
     let missing = run(&["relay", "--check", "--config", "/nonexistent/relay.toml"], b"");
     assert_eq!(missing.status.code(), Some(2), "{}", text(&missing.stderr));
+}
+
+/// Where the administrator says that sockets of IPv6 take no clients of IPv4.
+#[cfg(target_os = "linux")]
+#[test]
+fn addresses_of_both_versions_are_no_overlap_where_ipv6_is_for_itself() {
+    let both = relay("[::]:8000", "192.0.2.1:1") + &relay("0.0.0.0:8000", "192.0.2.1:1");
+    let config = Config::of(&both);
+    let said = text(&config.check().stderr);
+    assert!(said.contains("overlap"), "{said}");
+    let alone = std::thread::spawn(move || {
+        let made = namespace::own_loopback().and_then(|()| namespace::set("net.ipv6.bindv6only", "1"));
+        if let Err(error) = made {
+            return skip::loudly(
+                "addresses_of_both_versions_are_no_overlap_where_ipv6_is_for_itself",
+                &error,
+            );
+        }
+        let output = config.check();
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        // It is true.
+        let server = config.start();
+        assert_eq!(server.address, "[::]:8000");
+        config.write(&(relay("[::]:8000", "127.0.0.1:8000")));
+        assert_eq!(config.check().status.code(), Some(0));
+        config.write(&(relay(":8000", "127.0.0.1:8000")));
+        assert_eq!(config.check().status.code(), Some(2));
+    });
+    alone.join().expect("it does not panic");
 }
 
 #[test]

@@ -32,6 +32,14 @@ fn what_ends_within_the_grace_is_not_cut() {
 }
 
 #[test]
+fn a_relay_that_nobody_connected_to_says_so() {
+    let mut relay = Relay::start(&["127.0.0.1:9"], &[]);
+    relay.server.signal(Signal::TERM);
+    assert_eq!(relay.server.line(), "adieu: stopped by SIGTERM; no client had connected");
+    assert_eq!(relay.server.finish().0.code(), Some(0));
+}
+
+#[test]
 fn what_does_not_end_is_reset_and_named() {
     for signal in [Signal::TERM, Signal::INT] {
         let (listener, address) = upstream();

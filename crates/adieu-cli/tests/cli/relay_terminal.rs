@@ -226,7 +226,10 @@ fn sighup_reads_the_certificates_of_the_command_line_anew() {
     put(new.as_ref().expect("a key"));
     relay.signal(rustix::process::Signal::HUP);
     let said = relay.line_with("read again");
-    assert!(said.contains("cert.pem is read again, for new connections"), "{said}");
+    assert!(
+        said.contains("cert.pem, ") && said.contains("key.pem are read again, for new connections"),
+        "{said}"
+    );
     assert_eq!((ask("old.test"), ask("new.test")), (Vec::new(), b"word".to_vec()));
     // One that cannot be used changes nothing.
     std::fs::write(&cert, "no certificate").expect("there is room");
@@ -235,6 +238,41 @@ fn sighup_reads_the_certificates_of_the_command_line_anew() {
     assert!(said.contains("TLS cannot be spoken"), "{said}");
     relay.line_with("the certificates stay as they are");
     assert_eq!(ask("new.test"), b"word");
+}
+
+/// Clients know the certificate that was made for the run by now, so it stays. The roots are read anew.
+#[test]
+fn sighup_reads_the_roots_anew_and_keeps_a_certificate_that_was_made_for_the_run() {
+    let (known, other) = (Authority::shared(), Authority::new().expect("a key"));
+    let identity = known.issue(&["localhost"]).expect("a key");
+    let [cert, key] = [&identity.files.0, &identity.files.1].map(|file| file.to_str().expect("a text"));
+    let upstream = crate::Server::start_at(
+        "tls://127.0.0.1:0",
+        &["--echo", "--keep-open", "--report", "none", "--cert", cert, "--key", key],
+    );
+    let port = upstream.address.rsplit_once(':').expect("a port").1;
+    let directory = tempfile::tempdir().expect("there is room");
+    let ca = directory.path().join("ca.pem");
+    let put = |authority: &Authority| {
+        std::fs::copy(authority.file(), &ca).expect("there is room");
+    };
+    put(&other);
+    let to = format!("tls://localhost:{port}");
+    let mut command = crate::adieu(&["relay", "127.0.0.1:0", &to, "--self-signed", "--ca"]);
+    let mut relay = crate::Server::of(command.arg(&ca));
+    let said = relay.line_with("--pin ");
+    let pin = said.rsplit_once(' ').expect("a fingerprint").1.to_owned();
+    let at = relay.address.clone();
+    let ask = || run(&["connect", &at, "--pin", &pin], b"word").stdout;
+    assert_eq!(ask(), b"");
+    put(known);
+    relay.signal(rustix::process::Signal::HUP);
+    relay.line_with("ca.pem is read again, for new connections");
+    assert_eq!(ask(), b"word");
+    std::fs::write(&ca, "no certificate").expect("there is room");
+    relay.signal(rustix::process::Signal::HUP);
+    relay.line_with("the certificates stay as they are");
+    assert_eq!(ask(), b"word");
 }
 
 #[test]

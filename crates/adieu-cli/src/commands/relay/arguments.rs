@@ -33,7 +33,8 @@ Exit status:
   2    usage: the command line or the --config file is wrong
   3    cannot listen, or cannot serve --metrics
   4    stopped by SIGTERM or SIGINT: a connection had to be reset
-  7    the log, or another file of our own, cannot be written
+  7    the log, or another file of our own, cannot be written,
+       or lines of the log were dropped because nobody took them
   130  a second signal came: SIGINT
   143  a second signal came: SIGTERM (or SIGHUP: the terminal was closed)
 
@@ -59,6 +60,7 @@ How a single connection ended is told on stderr and in --log. It does not change
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = AFTER_HELP,
     mut_arg("self_signed", |arg| arg.help("Speak TLS with clients, by a certificate that is made for this run. Its fingerprint is told at the start, also with -q, and a client trusts it by --pin. Without --cert, tls:// where it listens does the same")),
+    mut_arg("tls_eof", |arg| arg.help("What an EOF of either side's means without TLS's close_notify before it; a stream that was cut is a reset on the other side [default: require]")),
     mut_arg("report", |arg| arg.help("How to report each connection, on stderr; with \"json\" all of stderr is JSON, one object a line: of a connection docs/relay-log.schema.json describes it, of all else docs/events.schema.json [default: text]")),
     mut_arg("report_file", |arg| arg.help("Write what is reported of connections to this file instead, at its end; a name that ends in .json makes JSON the default format")),
     mut_arg("verbose", |arg| arg.help("Tell of each client that connects, of each upstream that it is joined with, and of each that cannot be connected to")))]

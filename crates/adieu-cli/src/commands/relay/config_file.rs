@@ -16,6 +16,7 @@
 //! that the error has the key's line.
 
 use super::arguments::Args;
+use crate::options::endpoint_of_metrics;
 use crate::parsing;
 use anyhow::{Context, Result, anyhow};
 use clap::builder::Resettable;
@@ -92,7 +93,12 @@ impl ConfigFile {
             match &**key.get_ref() {
                 "relay" => file.relays = reader.relays(value),
                 "log" => file.log = reader.text_of("log", value).map(PathBuf::from),
-                "metrics" => file.metrics = reader.text_of("metrics", value),
+                "metrics" => {
+                    file.metrics = reader.text_of("metrics", value);
+                    if let Some(Err(error)) = file.metrics.as_deref().map(endpoint_of_metrics) {
+                        reader.note(value.span(), with_keys(&format!("{error:#}")));
+                    }
+                }
                 other => reader.unknown_at_the_top(other, key.span()),
             }
         }
@@ -101,6 +107,39 @@ impl ConfigFile {
         }
         if reader.wrong.is_empty() { Ok(file) } else { Err(reader.finish()) }
     }
+}
+
+/// A sentence about options in the words of the file, where an option is a key: `'--balance <HOW>'` is `'balance'`.
+pub(super) fn with_keys(sentence: &str) -> String {
+    let definition = definition();
+    let relay = definition.find_subcommand("relay");
+    // Of the process a file says these two.
+    let is_key = |name: &str| !OF_THE_PROCESS.contains(&name) || ["log", "metrics"].contains(&name);
+    let is_option = |name: &str| {
+        relay.is_some_and(|relay| relay.get_opts().any(|o| o.get_long() == Some(name)) && is_key(name))
+    };
+    let mut told = String::with_capacity(sentence.len());
+    let mut rest = sentence;
+    while let Some(at) = rest.find("--") {
+        let (before, from) = rest.split_at(at);
+        told.push_str(before);
+        let length =
+            from[2..].find(|c: char| !(c.is_ascii_lowercase() || c == '-')).map_or(from.len(), |n| n + 2);
+        let (option, after) = from.split_at(length);
+        let name = &option[2..];
+        if !is_option(name) || before.ends_with(|c: char| c.is_alphanumeric() || c == '-') {
+            told.push_str(option);
+            rest = after;
+            continue;
+        }
+        let is_quoted = before.ends_with('\'');
+        told.push_str(&if is_quoted { name.to_owned() } else { format!("'{name}'") });
+        // clap shows the placeholder of its value too.
+        let placeholder =
+            after.strip_prefix(" <").filter(|_| is_quoted).and_then(|after| after.split_once('>'));
+        rest = placeholder.map_or(after, |(_, after)| after);
+    }
+    told + rest
 }
 
 /// The options of `adieu relay` by themselves.
@@ -239,12 +278,12 @@ impl Reader {
             let words = options.iter().flat_map(|option: &Words| option.words.iter().cloned());
             match self.parse(words.chain([OsString::from("--")]).chain(endpoints)) {
                 Ok(args) => return Some(Table { line: self.line(at.start), args }),
-                Err(what) => with_another = Some(what),
+                Err(what) => with_another = Some(with_keys(&what)),
             }
         }
         for option in options {
             if let Some(what) = self.alone(option.words) {
-                self.note(option.at, what);
+                self.note(option.at, with_keys(&what));
             }
         }
         // What is wrong with several of them together.
@@ -475,14 +514,14 @@ balance = "random"
             (3, "'verbose' can only be said on the command line"),
             (7, "'to' is empty"),
             (8, "'conect-timeout' is not known: did you mean 'connect-timeout'?"),
-            (9, "invalid value 'soon' for '--connect-timeout <DURATION>'"),
+            (9, "invalid value 'soon' for 'connect-timeout'"),
             (10, "'max_connections' is not known: did you mean 'max-connections'?"),
             (11, "'reuse-port' is true or false"),
             (12, "'log' is for all relays"),
             (14, "this relay has no 'listen'"),
             (15, "'to' must be an endpoint"),
             (16, "'idle-timeout' has one value"),
-            (17, "invalid value 'random' for '--balance <HOW>'"),
+            (17, "invalid value 'random' for 'balance' [possible values:"),
         ] {
             assert!(says(line, what), "line {line}: {what} is not in {told:#?}");
         }
@@ -490,9 +529,35 @@ balance = "random"
     }
 
     #[test]
+    fn options_are_told_as_keys() {
+        for (sentence, told) in [
+            (
+                "invalid value 'x' for '--balance <HOW>' [possible values: least]",
+                "invalid value 'x' for 'balance' [possible values: least]",
+            ),
+            ("--cert needs its --key", "'cert' needs its 'key'"),
+            (
+                "the argument '--pin <FINGERPRINT>' cannot be used with '--insecure'",
+                "the argument 'pin' cannot be used with 'insecure'",
+            ),
+            (
+                "--ca is for upstreams with TLS: write tls:// before one",
+                "'ca' is for upstreams with TLS: write tls:// before one",
+            ),
+            ("a--ca, --calm and --", "a--ca, --calm and --"),
+        ] {
+            assert_eq!(with_keys(sentence), told);
+        }
+    }
+
+    #[test]
     fn a_text_that_is_no_toml_is_told_with_its_line() {
         let told = wrong("[[relay]]\nlisten = :8080\n\nto = \"x\n");
         assert!(told.len() >= 2 && told[0].starts_with("line 2: "), "{told:#?}");
+        assert_eq!(
+            wrong("\nmetrics = \"tls://:9100\"\n"),
+            ["line 2: 'metrics' is served over HTTP: give host:port, :port, unix:path or fd:NAME"]
+        );
         assert_eq!(wrong(""), ["line 1: there is no relay in it: begin one with [[relay]]"]);
         assert!(wrong("[relay]\nlisten = \":1\"\n")[0].contains("[[relay]]"));
     }

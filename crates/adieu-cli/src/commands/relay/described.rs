@@ -22,8 +22,8 @@ pub(super) struct Described {
     pub(super) is_everywhere: bool,
     /// Whose connections are served.
     pub(super) access: Access,
-    /// Of a certificate that nobody can know yet.
-    pub(super) fingerprint: Option<Fingerprint>,
+    /// The certificate that was made for this run, which nobody can know yet.
+    pub(super) made: Option<ServerConfig>,
     /// The one version of IP that its sockets are of.
     pub(super) version: Option<IpVersion>,
     /// Others may listen on its port (SO_REUSEPORT).
@@ -38,7 +38,17 @@ impl Described {
         self.access.is_suited(endpoint, self.config.accept_proxy.is_some())
     }
 
+    /// The fingerprint of a certificate that nobody can know yet.
+    pub(super) fn fingerprint(&self) -> Option<Fingerprint> {
+        self.made.as_ref().and_then(ServerConfig::fingerprint)
+    }
+
     pub(super) fn new(args: &Args) -> Result<Self, NoPlan> {
+        Self::again(args, None)
+    }
+
+    /// The same, of a relay that may have made its certificate before: clients know that one by now.
+    pub(super) fn again(args: &Args, made: Option<&ServerConfig>) -> Result<Self, NoPlan> {
         let Some((listen, to)) = args.endpoints.split_first() else {
             return Err(NoPlan::refused("a relay needs where to listen, and whom to connect to"));
         };
@@ -62,13 +72,13 @@ impl Described {
                 hint: Some(foreign::STREAMS.to_owned()),
             });
         }
-        let (listen, front) = args.tls.resolve_listen(listen)?;
+        let (listen, front) = args.tls.resolve_listen(listen, made)?;
         let access = args.access.access();
         let accept_proxy = args.front.accept_proxy();
         if !access.is_suited(&listen, accept_proxy.is_some()) {
             return Err(NoPlan::refused(NOT_OF_A_NETWORK));
         }
-        let fingerprint = front.as_ref().filter(|_| args.tls.is_new()).and_then(ServerConfig::fingerprint);
+        let made = front.clone().filter(|_| args.tls.is_new());
         let is_everywhere = args.socket.is_everywhere(&listen);
         let listen_options = listen_options(args, &listen, front)?;
         let mut upstreams = Vec::new();
@@ -102,7 +112,7 @@ impl Described {
         config.grace = args.grace.limit().unwrap_or(Duration::MAX);
         config.kept_as = service_manager::kept_as(&config.listen);
         let (version, shares_port) = (args.socket.version(), args.reuse_port);
-        Ok(Self { config, is_everywhere, access, fingerprint, version, shares_port, line: None })
+        Ok(Self { config, is_everywhere, access, made, version, shares_port, line: None })
     }
 }
 

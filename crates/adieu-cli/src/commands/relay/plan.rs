@@ -7,9 +7,10 @@ use super::config_file::{self, ConfigFile, Table, Wrong};
 use super::described::Described;
 use super::together;
 use crate::no_plan::NoPlan;
-use crate::options::listening_or_passed_endpoint;
+use crate::options::endpoint_of_metrics;
 use crate::options::reporting::{Kind, Reports};
 use adieu::Endpoint;
+use adieu::tls::ServerConfig;
 use std::path::{Path, PathBuf};
 
 pub(crate) struct Plan {
@@ -29,8 +30,14 @@ pub(crate) struct Plan {
 /// What describes the relays.
 pub(super) enum Origin {
     File(File),
-    /// The command line. The files that it names may change.
-    CommandLine(Box<Args>),
+    CommandLine(Box<CommandLine>),
+}
+
+/// The command line of one relay. The files that it names may change.
+pub(super) struct CommandLine {
+    args: Args,
+    /// The certificate that was made for this run: it stays.
+    made: Option<ServerConfig>,
 }
 
 /// A file that describes relays, and what it said of the process as a whole, which only a start can heed.
@@ -62,9 +69,10 @@ impl Plan {
         if let (Some(log), Some(file)) = (&log, &args.reporting.report_file)
             && log == file
         {
-            return Err(NoPlan::refused("--log and --report-file are the same file"));
+            let own = if args.log.is_some() { "--log" } else { "'log' of the --config file" };
+            return Err(NoPlan::refused(format!("{own} and --report-file are the same file")));
         }
-        let metrics = metrics.as_deref().map(metrics_endpoint).transpose()?;
+        let metrics = metrics.as_deref().map(endpoint_of_metrics).transpose()?;
         if let Some(at) = &metrics
             && let Some(relay) = together::relay_at(at, &relays)
         {
@@ -74,15 +82,15 @@ impl Plan {
         if args.port_file.is_some() && relays.len() != 1 {
             return Err(NoPlan::refused("--port-file has room for one relay's port"));
         }
-        Ok(Self {
-            relays,
-            reports: args.reporting.plan(Kind::Service),
-            log,
-            metrics,
-            port_file: args.port_file.clone(),
-            is_check: args.check,
-            origin: file.map_or_else(|| Origin::CommandLine(Box::new(args)), Origin::File),
-        })
+        let reports = args.reporting.plan(Kind::Service);
+        let (port_file, is_check) = (args.port_file.clone(), args.check);
+        let origin = if let Some(file) = file {
+            Origin::File(file)
+        } else {
+            let made = relays.first().and_then(|relay| relay.made.clone());
+            Origin::CommandLine(Box::new(CommandLine { args, made }))
+        };
+        Ok(Self { relays, origin, reports, log, metrics, port_file, is_check })
     }
 }
 
@@ -117,9 +125,11 @@ impl DescribedInFile {
                 Ok(described) => relays.push(Described { line: Some(line), ..described }),
                 Err(NoPlan::Refused { why, hint }) => {
                     let what = hint.map_or_else(|| why.clone(), |hint| format!("{why}: {hint}"));
-                    wrong.push(Wrong { line, what });
+                    wrong.push(Wrong { line, what: config_file::with_keys(&what) });
                 }
-                Err(NoPlan::Failed { why }) => wrong.push(Wrong { line, what: why }),
+                Err(NoPlan::Failed { why }) => {
+                    wrong.push(Wrong { line, what: config_file::with_keys(&why) });
+                }
                 Err(other) => return Err(other),
             }
         }
@@ -132,18 +142,20 @@ impl DescribedInFile {
     }
 }
 
-/// The relay of a command line as the files that it names have it now, and these files. `None`: there is nothing to be read anew.
-pub(super) fn again(args: &Args) -> Option<Result<(Described, Vec<&Path>), NoPlan>> {
-    let files: Vec<&Path> = args.tls.files().collect();
-    if files.is_empty() {
-        return None;
+impl CommandLine {
+    /// The files that are read anew: certificates, keys, and roots.
+    pub(super) fn files(&self) -> Vec<&Path> {
+        self.args.tls.files()
     }
-    let described = Described::new(args);
-    // A certificate that is made for the run stays that of the run.
-    if described.as_ref().is_ok_and(|described| described.fingerprint.is_some()) {
-        return None;
+
+    /// Its relay as the files that it names have it now.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be used.
+    pub(super) fn again(&self) -> Result<Described, NoPlan> {
+        Described::again(&self.args, self.made.as_ref())
     }
-    Some(described.map(|described| (described, files)))
 }
 
 fn relay_of_line(line: usize) -> String {
@@ -156,16 +168,5 @@ fn alone(described: Described) -> Result<Vec<Described>, NoPlan> {
     match together::wrong(&relays, &|_| "this relay".to_owned()).pop() {
         Some(found) => Err(NoPlan::refused(found.what)),
         None => Ok(relays),
-    }
-}
-
-/// Where metrics are served.
-fn metrics_endpoint(text: &str) -> Result<Endpoint, NoPlan> {
-    let endpoint = listening_or_passed_endpoint(&[text.into()])?;
-    match endpoint {
-        Endpoint::Udp { .. } | Endpoint::Tls { .. } => {
-            Err(NoPlan::refused("--metrics is served over HTTP: give host:port, :port, unix:path or fd:NAME"))
-        }
-        other => Ok(other),
     }
 }

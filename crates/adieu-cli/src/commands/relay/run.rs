@@ -1,8 +1,7 @@
 //! Opens what a relay writes to, binds, serves until a signal comes, and says how it ended.
 
-use super::arguments::Args;
 use super::described::Described;
-use super::plan::{self, DescribedInFile, File, Origin, Plan};
+use super::plan::{CommandLine, DescribedInFile, File, Origin, Plan};
 use super::told::{Few, Log, Told};
 use super::{check, open, service_manager};
 use crate::commands::listen::port_file;
@@ -35,7 +34,7 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
     if let Err(error) = os::reap_as_init() {
         return failed(&format!("cannot wait for orphans: {}", describe_error(&error)));
     }
-    let printer = match Printer::open(&plan.reports) {
+    let printer = match Printer::open_beside(&plan.reports) {
         Ok(printer) => printer,
         Err(status) => return status,
     };
@@ -54,7 +53,7 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
     });
     let hearing = Arc::clone(&told);
     let Plan { relays, origin, metrics: metrics_at, port_file, .. } = plan;
-    let configs = relays.iter().map(|described| described.config.clone());
+    let configs: Vec<_> = relays.iter().map(|described| told.configured(described)).collect();
     let relay = match Relay::bind(configs, move |event| hearing.hear(event)) {
         Ok(relay) => relay,
         Err(RelayError::Listen(error)) => return printer.cannot_listen(error.endpoint(), &error),
@@ -97,7 +96,7 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
         Err(error) => return failed(&error.to_string()),
     };
     let signal = heard.first.get().copied().unwrap_or(Signal::Terminate);
-    let status = conclude(&drained, signal, &printer);
+    let status = conclude(&drained, handle.clients(), signal, &printer);
     let is_logged = told.log.as_ref().is_none_or(Log::finish);
     let status = printer.finish(status);
     if let Some(second) = heard.second.get() {
@@ -115,8 +114,8 @@ fn failed(why: &str) -> ExitStatus {
 }
 
 fn tell_certificate(described: &Described, made: &str) {
-    if let Some(fingerprint) = &described.fingerprint {
-        say_certificate(fingerprint, made);
+    if let Some(fingerprint) = described.fingerprint() {
+        say_certificate(&fingerprint, made);
     }
 }
 
@@ -173,16 +172,16 @@ fn begin_anew(told: &Told, origin: &Origin, handle: &Handle) {
         None => {}
     }
     match origin {
-        Origin::File(file) => reload(file, handle, &told.printer),
-        Origin::CommandLine(args) => reload_certificates(args, handle, &told.printer),
+        Origin::File(file) => reload(file, handle, told),
+        Origin::CommandLine(line) => reload_certificates(line, handle, told),
     }
     service_manager::reloaded(handle);
 }
 
 /// Goes on with what the file says now. If that cannot be had, what is wrong is said, and everything stays as it is.
-fn reload(file: &File, handle: &Handle, printer: &Printer) {
+fn reload(file: &File, handle: &Handle, told: &Told) {
     match DescribedInFile::read(&file.path) {
-        Ok(described) => take_over(&described, file, handle, printer),
+        Ok(described) => take_over(&described, file, handle, told),
         Err(wrong) => {
             wrong.conclude();
             complain("the settings stay as they are");
@@ -191,26 +190,29 @@ fn reload(file: &File, handle: &Handle, printer: &Printer) {
 }
 
 /// Goes on with the certificates that the files of the command line hold now. If they cannot be used, those that are used stay.
-fn reload_certificates(args: &Args, handle: &Handle, printer: &Printer) {
-    let (described, files) = match plan::again(args) {
-        None => return,
-        Some(Ok(again)) => again,
-        Some(Err(wrong)) => {
+fn reload_certificates(line: &CommandLine, handle: &Handle, told: &Told) {
+    let files: Vec<String> = line.files().iter().map(|path| path.display().to_string()).collect();
+    if files.is_empty() {
+        return;
+    }
+    let described = match line.again() {
+        Ok(described) => described,
+        Err(wrong) => {
             wrong.conclude();
             return complain("the certificates stay as they are");
         }
     };
-    match handle.reload([described.config]) {
+    match handle.reload([told.configured(&described)]) {
         Ok(_) => {
-            let files: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
-            let is = if files.len() == 1 { "is" } else { "are" };
-            printer.say(&format!("{} {is} read again, for new connections", files.join(", ")));
+            let are = if files.len() == 1 { "is" } else { "are" };
+            told.printer.say(&format!("{} {are} read again, for new connections", files.join(", ")));
         }
         Err(error) => complain(&format!("{error}; the certificates stay as they are")),
     }
 }
 
-fn take_over(described: &DescribedInFile, file: &File, handle: &Handle, printer: &Printer) {
+fn take_over(described: &DescribedInFile, file: &File, handle: &Handle, told: &Told) {
+    let printer = &told.printer;
     let (before, listening) = (handle.configured_endpoints(), handle.local_endpoints());
     // What a socket is that was passed or stays, nothing but its own endpoint tells.
     let is_unsuited = |described: &Described| {
@@ -220,7 +222,7 @@ fn take_over(described: &DescribedInFile, file: &File, handle: &Handle, printer:
     if described.relays.iter().any(is_unsuited) {
         return complain(&format!("{NOT_OF_A_NETWORK}; the settings stay as they are"));
     }
-    let configs = described.relays.iter().map(|described| described.config.clone());
+    let configs = described.relays.iter().map(|described| told.configured(described));
     let Reloaded { kept, added, removed, .. } = match handle.reload(configs) {
         Ok(reloaded) => reloaded,
         Err(error) => return complain(&format!("{error}; the settings stay as they are")),
@@ -244,13 +246,14 @@ fn take_over(described: &DescribedInFile, file: &File, handle: &Handle, printer:
 }
 
 /// Says what the drain came to, and gives the exit status.
-fn conclude(drained: &Drained, signal: Signal, printer: &Printer) -> ExitStatus {
+fn conclude(drained: &Drained, clients: u64, signal: Signal, printer: &Printer) -> ExitStatus {
     let status = match drained.cut.len() {
         0 => ExitStatus::Success,
         _ => ExitStatus::Ending(adieu::exit_code(Ending::Reset { by: Side::Us })),
     };
     printer.drained(
         signal,
+        clients,
         drained.finished,
         &drained.cut.iter().map(open::in_words).collect::<Vec<_>>(),
         status,

@@ -1,5 +1,6 @@
 //! What is told of the connections of a relay: on stderr, in the report's file, and in the log.
 
+use super::described::Described;
 use super::log::{Line, direction};
 use super::service_manager;
 use crate::addresses::{named, peer_name};
@@ -9,7 +10,7 @@ use crate::said;
 use crate::sink::{Sink, Target};
 use adieu::faults::Injected;
 use adieu::{Ending, Endpoint, describe_error};
-use adieu_relay::{Closed, Metrics, RelayEvent, TurnedAway};
+use adieu_relay::{Closed, Metrics, RelayConfig, RelayEvent, TurnedAway};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,6 +28,8 @@ pub(super) struct Log {
     path: PathBuf,
     file: Sink,
     is_lost: Arc<AtomicBool>,
+    /// There was no room for the last line.
+    is_full: AtomicBool,
 }
 
 impl Log {
@@ -41,7 +44,7 @@ impl Log {
         let named = path.clone();
         let failed = move |error: &std::io::Error| fail(&lost, &named, error);
         let file = Sink::beside(target(&path)?, |lines| said::dropped(lines, true), failed);
-        Ok(Self { path, file, is_lost })
+        Ok(Self { path, file, is_lost, is_full: AtomicBool::new(false) })
     }
 
     /// Opens it by its name again: the file that had this name may have been renamed.
@@ -54,9 +57,17 @@ impl Log {
         Ok(())
     }
 
-    /// Writes a line of the log. False: the line is dropped, because the queue of lines that wait for the disk is full.
+    /// Writes a line of the log. False: the line is dropped, because the queue of lines that wait for the disk is full. That is said of
+    /// the first line of each time.
     fn write(&self, json: &str) -> bool {
-        self.file.write(&format!("{json}\n")).unwrap_or(true)
+        // What cannot be written is told by the thread that writes.
+        let has_room = self.file.write(&format!("{json}\n")).unwrap_or(true);
+        if !has_room && !self.is_full.load(Ordering::Relaxed) && !self.is_full.swap(true, Ordering::Relaxed) {
+            complain(&format!("the log {} takes no lines: further lines are dropped", self.path.display()));
+        } else if has_room && self.is_full.load(Ordering::Relaxed) {
+            self.is_full.store(false, Ordering::Relaxed);
+        }
+        has_room
     }
 
     /// Whether every line is where it belongs.
@@ -137,6 +148,14 @@ fn fault_in_words(injected: &Injected) -> String {
 }
 
 impl Told {
+    /// How a relay is to run whose events are told here.
+    pub(super) fn configured(&self, described: &Described) -> RelayConfig {
+        let mut config = described.config.clone();
+        // The line for people has no name in it.
+        config.tell_server_name = self.log.is_some() || self.printer.reports_json();
+        config
+    }
+
     pub(super) fn hear(&self, event: &RelayEvent<'_>) {
         if let Some(metrics) = &self.metrics {
             metrics.observe(event);
@@ -144,9 +163,12 @@ impl Told {
         match event {
             RelayEvent::Closed(closed) => self.closed(closed, None),
             RelayEvent::AcceptFailed { error, .. } => complain(&error.to_string()),
-            RelayEvent::NoRoom { most } => complain(&format!(
-                "{most} connections are open, and there are descriptors for no more (ulimit -n): further clients wait"
-            )),
+            RelayEvent::NoRoom { most } => {
+                let are = if *most == 1 { "connection is" } else { "connections are" };
+                complain(&format!(
+                    "{most} {are} open, and there are descriptors for no more (ulimit -n): further clients wait"
+                ));
+            }
             RelayEvent::Accepted { id, client, .. } if self.printer.is_verbose() => {
                 said::about(Some(*id), || self.printer.connected_from(Some(client), None));
             }
