@@ -55,3 +55,8 @@ pub use vocabulary::{Action, Counts, Milestones, Waiting, Wants};
 
 /// A moment, as the time since the connection's start (when connecting, or accepting, began).
 pub type Time = core::time::Duration;
+
+/// The README's examples are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

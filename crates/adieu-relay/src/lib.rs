@@ -60,3 +60,8 @@ pub use routes::{NamePattern, ParsePatternError, Route, RouteError, Routes};
 pub use service::{Handle, Relay};
 pub use shutdown::Drained;
 pub use upstream::{Balance, Health, Upstream, UpstreamError, UpstreamState};
+
+/// The README's examples are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -45,3 +45,8 @@ pub use system_error::{ErrorMeaning, SystemError};
 pub use time::whole_micros;
 pub use tls::{TlsAlert, TlsFailure, TlsTrust, TlsVersion};
 pub use words::{Setting, Words};
+
+/// The README's examples are compiled.
+#[cfg(all(doctest, feature = "serde"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -196,3 +196,8 @@ pub use serving::{Drained, ServerEvent};
 
 /// The names that the steps of the procedure have on this system.
 pub const CALLS: Calls = os::CALLS;
+
+/// The README's examples are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
