@@ -1,4 +1,5 @@
-//! The README's console blocks are run, and what they show must be what comes out.
+//! The console blocks of the README and of the book are run, and what they show must be what comes out.
+//! Their links must lead somewhere.
 //!
 //! A block ` ```console` has commands after `$ ` and what they print. ` ```console server` is a command that runs in the
 //! background for the blocks that follow it; `<!-- server: … -->` is the same without being shown, and
@@ -7,8 +8,8 @@
 
 #![cfg(unix)]
 
+use adieu_testkit::places::free_port;
 use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
@@ -25,13 +26,14 @@ impl Shell {
     fn new() -> Self {
         let binary = Path::new(env!("CARGO_BIN_EXE_adieu")).parent().expect("a binary is in a folder");
         let path = std::env::var("PATH").unwrap_or_default();
-        let held: Vec<TcpListener> =
-            SHOWN_PORTS.iter().map(|_| TcpListener::bind("127.0.0.1:0").expect("a port is free")).collect();
-        let port = |l: &TcpListener| l.local_addr().expect("it has an address").port().to_string();
+        // One that contains a port that is shown would be replaced in its turn.
+        let is_safe = |port: &String| !SHOWN_PORTS.iter().any(|shown| port.contains(shown));
+        let port =
+            || std::iter::repeat_with(|| free_port().to_string()).find(is_safe).expect("it never ends");
         Self {
             directory: tempfile::tempdir().expect("there is room for a directory"),
             path: format!("{}:{path}", binary.display()),
-            ports: SHOWN_PORTS.into_iter().zip(held.iter().map(port)).collect(),
+            ports: SHOWN_PORTS.into_iter().map(|shown| (shown, port())).collect(),
         }
     }
 
@@ -178,25 +180,133 @@ fn check(document: &str) -> usize {
     count
 }
 
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// The pages of a folder and of the folders in it, by their path from the root.
+fn pages(folder: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(Path::new(ROOT).join(folder)).expect("the folder is there") {
+        let entry = entry.expect("the folder can be read");
+        let name = entry.file_name().into_string().expect("names of pages are text");
+        let path = if folder == "." { name.clone() } else { format!("{folder}/{name}") };
+        if entry.file_type().expect("it has a type").is_dir() {
+            if folder != "." {
+                all.extend(pages(&path));
+            }
+        } else if Path::new(&name).extension().is_some_and(|extension| extension == "md") {
+            all.push(path);
+        }
+    }
+    all.sort();
+    all
+}
+
+fn page(path: &str) -> String {
+    std::fs::read_to_string(Path::new(ROOT).join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Runs every page that has blocks to run, each with servers, ports and a directory of its own.
 #[test]
-fn the_readme_shows_what_comes_out() {
-    let readme = include_str!("../../../README.md");
-    assert!(check(readme) >= 8);
+fn every_page_shows_what_comes_out() {
+    let pages = pages("docs").into_iter().chain(["README.md".to_owned()]);
+    let run: Vec<_> = pages
+        .map(|path| (page(&path), path))
+        .filter(|(text, _)| text.contains("\n```console"))
+        .map(|(text, path)| (path, std::thread::spawn(move || check(&text))))
+        .collect();
+    assert!(run.len() > 15, "pages with blocks: {}", run.len());
+    let ended: Vec<_> = run.into_iter().map(|(path, page)| (path, page.join())).collect();
+    let bad: Vec<_> =
+        ended.iter().filter(|(_, count)| !matches!(count, Ok(1..))).map(|(path, _)| path).collect();
+    assert!(bad.is_empty(), "of {bad:?} not everything comes out as shown; see above");
+}
+
+/// Where a page leads, and which headings lead into it.
+struct Links {
+    to: Vec<String>,
+    anchors: Vec<String>,
+}
+
+fn links(text: &str) -> Links {
+    use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+    let mut links = Links { to: Vec::new(), anchors: Vec::new() };
+    let mut heading: Option<String> = None;
+    for event in Parser::new_ext(text, Options::ENABLE_TABLES) {
+        match event {
+            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
+                links.to.push(dest_url.into_string());
+            }
+            Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
+            Event::End(TagEnd::Heading(_)) => {
+                let words = heading.take().expect("a heading ends after it has begun").to_lowercase();
+                let kept = words.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+                links.anchors.push(kept.map(|c| if c == ' ' { '-' } else { c }).collect());
+            }
+            Event::Text(words) | Event::Code(words) => {
+                if let Some(heading) = &mut heading {
+                    heading.push_str(&words);
+                }
+            }
+            _ => {}
+        }
+    }
+    links
 }
 
 #[test]
-fn the_page_of_the_relay_shows_what_comes_out() {
-    assert!(check(include_str!("../../../docs/relay.md")) >= 3);
+fn every_link_leads_somewhere() {
+    let mut bad = Vec::new();
+    for from in pages("docs").into_iter().chain(pages(".")).chain(pages("bench")) {
+        for link in links(&page(&from)).to {
+            if link.starts_with("https://") || link.starts_with("mailto:") {
+                continue;
+            }
+            let (path, anchor) =
+                link.split_once('#').map_or((&*link, None), |(path, anchor)| (path, Some(anchor)));
+            let folder = Path::new(ROOT).join(&from);
+            let folder = folder.parent().expect("a page is in a folder");
+            let target = if path.is_empty() { Path::new(ROOT).join(&from) } else { folder.join(path) };
+            let is_there = match (target.exists(), anchor) {
+                (true, Some(anchor)) => {
+                    let text = std::fs::read_to_string(&target).unwrap_or_default();
+                    links(&text).anchors.iter().any(|known| known == anchor)
+                }
+                (is_there, _) => is_there,
+            };
+            // The book is read without the repository.
+            let leaves_the_book = from.starts_with("docs/")
+                && (link.starts_with("../../") || link.starts_with("../") && from.matches('/').count() == 1);
+            if !is_there || leaves_the_book {
+                bad.push(format!("{from}: {link}"));
+            }
+        }
+    }
+    assert!(bad.is_empty(), "{bad:#?}");
+}
+
+/// The crate's README is compiled by its own documentation tests.
+#[test]
+fn rust_on_the_pages_is_rust_that_is_compiled() {
+    let compiled = page("crates/adieu/README.md");
+    for path in ["README.md", "docs/library.md"] {
+        let text = page(path);
+        let blocks: Vec<_> =
+            text.split("```rust").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        assert!(!blocks.is_empty(), "{path}");
+        for block in blocks {
+            assert!(compiled.contains(block), "{path}: {block}");
+        }
+    }
 }
 
 #[test]
-fn the_page_of_faults_shows_what_comes_out() {
-    assert!(check(include_str!("../../../docs/faults.md")) >= 6);
-}
-
-#[test]
-fn the_page_of_explain_shows_what_comes_out() {
-    assert!(check(include_str!("../../../docs/explain.md")) >= 6);
+fn the_book_has_every_page_once() {
+    let mut listed: Vec<String> =
+        links(&page("docs/SUMMARY.md")).to.into_iter().map(|link| format!("docs/{link}")).collect();
+    listed.sort();
+    let mut there = pages("docs");
+    there.retain(|page| page != "docs/SUMMARY.md");
+    assert_eq!(listed, there);
 }
 
 #[test]

@@ -28,7 +28,8 @@ fn row(option: &Opt) -> String {
         Standing::Refused(because) => ("refused", because),
     };
     let does = if option.does.is_empty() { "(not in the original's help)" } else { option.does };
-    let does = does.strip_prefix("adieu: ").unwrap_or(does);
+    // Markdown takes "<n>" for HTML.
+    let does = does.strip_prefix("adieu: ").unwrap_or(does).replace('<', "\\<");
     let row = format!("| {names} | {standing} | {does} | {why} |");
     row.replace("|  |", "| |")
 }
