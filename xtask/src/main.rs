@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program whose output is for people")]
 
 mod bench;
+mod book;
 mod capi;
 mod ci;
 mod circles;
@@ -33,6 +34,8 @@ enum Task {
     Peers(peers::Arguments),
     /// Measures throughput, processor time, memory and start-up beside the netcats, and writes bench/RESULTS.md
     Bench(bench::Arguments),
+    /// Draws the pictures of docs/ and builds the book, into target/book
+    Book(book::Arguments),
     /// Fuzzes the parsers, the protocols and the end of TLS, with cargo-fuzz
     Fuzz(fuzz::Arguments),
     /// Changes the core in one place at a time and fails if its own tests do not notice, with cargo-mutants
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Task::Ci => ci::run(),
         Task::Peers(arguments) => peers::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Book(arguments) => book::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Mutants(arguments) => mutants::run(&arguments),
         Task::Circles => circles::run(),
