@@ -5,9 +5,10 @@
 
 use crate::commands::datagrams::Planned;
 use crate::commands::{
-    check, completions, connect, datagrams, demo, explain, listen, man, nc, receive, relay, send,
+    GUIDES, check, completions, connect, datagrams, demo, explain, listen, man, nc, receive, relay, send,
 };
-use crate::exit::{self, ExitStatus};
+use crate::exit::ExitStatus;
+use crate::guide::{Help, long, overview, short};
 use crate::no_plan::NoPlan;
 use crate::parsing;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -21,10 +22,9 @@ pub(crate) fn run(words: &[OsString]) -> ExitStatus {
     command(words).map_or_else(|status| status, Command::run)
 }
 
-/// Finishes network connections properly: sends everything, half-closes, drains, closes, and tells the truth about
-/// how it ended.
+/// Finish network connections properly, and tell how each of them ended
 #[derive(Parser)]
-#[command(name = "adieu", version, after_long_help = exit::TABLE, max_term_width = 100)]
+#[command(name = "adieu", version, max_term_width = 100)]
 struct Cli<C: Subcommand> {
     #[command(subcommand)]
     command: C,
@@ -81,7 +81,7 @@ impl Command {
             Self::Completions(args) => {
                 completions::run(&completions::Plan::new(&args), &Cli::<Self>::command())
             }
-            Self::Man(args) => man::run(&args, Cli::<Self>::command()),
+            Self::Man(args) => man::run(&args, Cli::<Self>::command(), &GUIDES),
         }
     }
 }
@@ -113,10 +113,28 @@ fn command(words: &[OsString]) -> Result<Command, ExitStatus> {
 }
 
 fn definition(words: &[OsString]) -> clap::Command {
-    match words.get(1) {
+    let definition = match words.get(1) {
         Some(word) if word == "connect" => Cli::<OnlyConnect>::command(),
         _ => Cli::<Command>::command(),
+    };
+    match Help::asked(words) {
+        Some(help) => with_help(definition, help),
+        None => definition,
     }
+}
+
+/// The same definition, with what its helps say.
+fn with_help(definition: clap::Command, help: Help) -> clap::Command {
+    let dress = |command: clap::Command| {
+        let Some(guide) = GUIDES.iter().find(|guide| guide.command == command.get_name()) else {
+            return command;
+        };
+        match help {
+            Help::Short => short::dressed(command, guide),
+            Help::Long => long::dressed(command, guide),
+        }
+    };
+    overview::dressed(definition.mut_subcommands(dress), &GUIDES, help)
 }
 
 #[cfg(test)]
@@ -137,14 +155,20 @@ mod tests {
             definition(&words).try_get_matches_from(words).expect_err("there is something to say").to_string()
         };
         let full = |words: &[&str]| {
-            Cli::<Command>::command()
+            let all: Vec<OsString> = words.iter().map(OsString::from).collect();
+            let definition = Cli::<Command>::command();
+            Help::asked(&all)
+                .map_or(definition.clone(), |help| with_help(definition, help))
                 .try_get_matches_from(words)
                 .expect_err("there is something to say")
                 .to_string()
         };
-        for words in
-            [&["adieu", "connect", "--help"][..], &["adieu", "connect"], &["adieu", "connect", "-x", "h:1"]]
-        {
+        for words in [
+            &["adieu", "connect", "--help"][..],
+            &["adieu", "connect", "-h"],
+            &["adieu", "connect"],
+            &["adieu", "connect", "-x", "h:1"],
+        ] {
             assert_eq!(help(words), full(words));
         }
     }
@@ -248,6 +272,69 @@ mod tests {
         assert!(count > 10, "{count}");
         for id in completions::COMPLETED_BY_US {
             assert!(options(&definition).iter().any(|(_, option)| option.get_id() == id), "{id}");
+        }
+    }
+
+    #[test]
+    fn every_command_has_a_guide_and_its_common_options_exist() {
+        let definition = Cli::<Command>::command();
+        let commands: Vec<&str> = definition.get_subcommands().map(clap::Command::get_name).collect();
+        let guides: Vec<&str> = GUIDES.iter().map(|guide| guide.command).collect();
+        assert_eq!(commands, guides);
+        let mut wished: Vec<&str> =
+            overview::WISHES.iter().flat_map(|(_, commands)| commands.iter().copied()).collect();
+        wished.sort_unstable();
+        let mut sorted = guides;
+        sorted.sort_unstable();
+        assert_eq!(wished, sorted);
+        for guide in GUIDES {
+            let command = definition.find_subcommand(guide.command).expect("it is there");
+            for (id, _) in guide.common {
+                assert!(command.get_arguments().any(|argument| argument.get_id() == id), "{id}");
+            }
+            assert!(guide.common.len() <= 12, "{}: a screen has room for few", guide.command);
+            assert!(guide.examples.len() >= 3, "{}", guide.command);
+            assert!(guide.usage.iter().all(|form| form.starts_with(guide.command)), "{}", guide.command);
+        }
+    }
+
+    /// One screen: 80 columns, and what most terminals show without scrolling.
+    #[test]
+    fn the_short_help_fits_a_screen() {
+        let short = |words: &[&str]| {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            let error = definition(&words).try_get_matches_from(words).expect_err("it is the help");
+            error.to_string()
+        };
+        // An example is a line that is copied: it may be longer.
+        let is_example = |line: &str| line.starts_with("  adieu ");
+        for command in GUIDES.iter().map(|guide| guide.command).filter(|name| *name != "nc") {
+            let help = short(&["adieu", command, "-h"]);
+            assert!(help.lines().count() <= 28, "{command}: {}\n{help}", help.lines().count());
+            for line in help.lines().filter(|line| !is_example(line)) {
+                assert!(line.chars().count() <= short::WIDTH, "{command}: {line}");
+            }
+            assert!(!help.contains("[env"), "{command}");
+            assert!(help.contains(&format!("adieu {command} --help")), "{command}");
+        }
+        let help = short(&["adieu", "-h"]);
+        assert!(help.lines().count() <= 24, "{help}");
+    }
+
+    /// Two sentences at most: what more there is to say stands in the manual page.
+    #[test]
+    fn an_option_is_described_in_one_sentence_or_two() {
+        let definition = Cli::<Command>::command();
+        for (command, option) in options(&definition) {
+            let help = option.get_help().map(ToString::to_string).unwrap_or_default();
+            assert!(!help.is_empty(), "{} {}", command.get_name(), option.get_id());
+            let sentences = help.matches(". ").count() + 1;
+            assert!(
+                sentences <= 2 && help.len() <= 220,
+                "{} {}: {help}",
+                command.get_name(),
+                option.get_id()
+            );
         }
     }
 

@@ -1,32 +1,65 @@
 //! The exit statuses: part of the interface.
 
-use adieu::{Ending, Signal};
+use adieu::{Ending, Missing, Side, Signal, Timer};
 use std::process::ExitCode;
 
-/// What `--help` and the man page say of the exit status.
-pub(crate) const TABLE: &str = "\
-Exit status:
-  0    graceful: both directions ended by EOF, everything was acknowledged, nothing spoke against it
-       (over UDP: nothing was refused, and more is not told there)
-  1    a bug in adieu
-  2    usage
-  3    no connection: name, route, refusal, proxy, TLS handshake
-  4    reset (by the peer, or aborted by us because the user asked for it)
-  5    timed out, or the deadline passed; also bytes left unacknowledged
-  6    truncated or not confirmed: no close_notify, for example; over UDP: some are known to be lost
-  7    our own input or output failed: stdin, stdout, disk, the command
-  8    indeterminate: a fact needed for \"graceful\" could not be had
-  130  interrupted (SIGINT)
-  143  terminated (SIGTERM, or SIGHUP: the terminal was closed)
-
-A service (--keep-open, relay) that SIGTERM has stopped exits 0 if every connection ended
-by itself within --grace, and 4 if one had to be aborted. check exits 0 if all are open,
-and 3 if not.";
-
-/// The same, after examples: one command line a line, indented.
-pub(crate) fn table_after(examples: &str) -> String {
-    format!("Examples:\n{examples}\n\n{TABLE}")
+/// Exit statuses, each with what it means where it is listed: in the help and the manual page of a command.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Statuses {
+    /// In the order of the numbers.
+    pub(crate) meanings: &'static [(u8, &'static str)],
+    /// What is to be said of all of them. Empty: nothing.
+    pub(crate) note: &'static str,
 }
+
+pub(crate) const SUCCESS: u8 = ExitStatus::Success.number();
+pub(crate) const BUG: u8 = ExitStatus::Bug.number();
+pub(crate) const USAGE: u8 = ExitStatus::Usage.number();
+pub(crate) const NO_CONNECTION: u8 = adieu::exit_code(Ending::NoConnection);
+pub(crate) const RESET: u8 = adieu::exit_code(Ending::Reset { by: Side::Peer });
+pub(crate) const TIMED_OUT: u8 = adieu::exit_code(Ending::TimedOut { timer: Timer::Idle });
+pub(crate) const TRUNCATED: u8 = adieu::exit_code(Ending::Truncated);
+pub(crate) const LOCAL_FAILURE: u8 = ExitStatus::LocalFailure.number();
+pub(crate) const INDETERMINATE: u8 = adieu::exit_code(Ending::Indeterminate { missing: Missing::PeerEof });
+pub(crate) const COMMAND_NOT_RUN: u8 = ExitStatus::CommandNotRun.number();
+pub(crate) const NO_COMMAND: u8 = ExitStatus::NoCommand.number();
+pub(crate) const INTERRUPTED: u8 = ExitStatus::of_signal(Signal::Interrupt).number();
+pub(crate) const TERMINATED: u8 = ExitStatus::of_signal(Signal::Terminate).number();
+
+/// Of a connection: `connect`, `listen` and `demo`, and the program as a whole.
+pub(crate) const OF_A_CONNECTION: Statuses = Statuses {
+    meanings: &[
+        (
+            SUCCESS,
+            "graceful: both directions ended, and everything that was sent was acknowledged (over UDP: nothing was refused)",
+        ),
+        (BUG, "a bug in adieu"),
+        (USAGE, "usage: the command line is wrong, and nothing was done"),
+        (NO_CONNECTION, "no connection: the name, the route, a refusal, the proxy, or the TLS handshake"),
+        (RESET, "reset, by the peer or by adieu"),
+        (TIMED_OUT, "a time limit passed, or bytes were left unacknowledged"),
+        (
+            TRUNCATED,
+            "truncated: the stream was cut, for example TLS without close_notify (over UDP: datagrams are known to be lost)",
+        ),
+        (LOCAL_FAILURE, "adieu's own input or output failed: stdin, stdout, a file, or the command"),
+        (INDETERMINATE, "indeterminate: a fact that \"graceful\" needs could not be learnt"),
+        (INTERRUPTED, "interrupted by SIGINT (Ctrl-C)"),
+        (TERMINATED, "terminated by SIGTERM, or by SIGHUP because the terminal was closed"),
+    ],
+    note: "",
+};
+
+/// Of a command that only prints.
+pub(crate) const OF_PRINTING: Statuses = Statuses {
+    meanings: &[
+        (SUCCESS, "it was printed"),
+        (BUG, "a bug in adieu"),
+        (USAGE, "usage: the command line is wrong"),
+        (LOCAL_FAILURE, "it could not be written"),
+    ],
+    note: "",
+};
 
 /// How the process ends. The endings' own numbers come from [`adieu::exit_code`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,10 +110,10 @@ impl From<ExitStatus> for ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use adieu::{LocalEnd, Missing, Side, Timer};
+    use adieu::LocalEnd;
 
     #[test]
-    fn the_table_has_a_line_for_every_status() {
+    fn the_table_has_a_line_for_every_ending() {
         let endings = [
             Ending::Graceful,
             Ending::NoConnection,
@@ -95,11 +128,8 @@ mod tests {
         ];
         let numbers: Vec<u8> = endings.into_iter().map(adieu::exit_code).collect();
         assert_eq!(numbers, [0, 3, 4, 5, 6, 7, 8, 130, 143, 143]);
-        for number in numbers.into_iter().chain([ExitStatus::Bug.number(), ExitStatus::Usage.number()]) {
-            assert!(
-                TABLE.lines().any(|line| line.trim_start().starts_with(&format!("{number} "))),
-                "{number}"
-            );
+        for number in numbers.into_iter().chain([BUG, USAGE]) {
+            assert!(OF_A_CONNECTION.meanings.iter().any(|(listed, _)| *listed == number), "{number}");
         }
     }
 }

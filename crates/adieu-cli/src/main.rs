@@ -12,6 +12,7 @@ mod cli;
 mod commands;
 mod dump;
 mod exit;
+mod guide;
 mod hints;
 mod ladder;
 mod no_plan;

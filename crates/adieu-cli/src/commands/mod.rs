@@ -13,3 +13,20 @@ pub(crate) mod receive;
 pub(crate) mod relay;
 pub(crate) mod send;
 mod transfer;
+
+use crate::guide::Guide;
+
+/// What each command says of itself, in the order of the definitions.
+pub(crate) const GUIDES: [&Guide; 11] = [
+    &connect::GUIDE,
+    &listen::GUIDE,
+    &send::GUIDE,
+    &receive::GUIDE,
+    &check::GUIDE,
+    &relay::GUIDE,
+    &explain::GUIDE,
+    &nc::GUIDE,
+    &demo::GUIDE,
+    &completions::GUIDE,
+    &man::GUIDE,
+];

@@ -14,13 +14,15 @@ use std::net::IpAddr;
 #[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "Access")]
 pub(crate) struct AccessOptions {
-    /// Serve only clients from these networks, such as 192.0.2.0/24, ::1 or fd00::/8 (given again, or with commas). Everybody else is
-    /// reset at once, before a TLS handshake or a command; -v tells of each
+    /// Serve only clients from these networks, such as 192.0.2.0/24, ::1 or fd00::/8, and reset all others (can be given again,
+    /// or with commas)
+    ///
+    /// Others are reset before a TLS handshake or a command. -v tells of each.
     #[arg(long, value_name = "CIDR", env = "ADIEU_ALLOW", hide_env_values = true, value_delimiter = ',', value_parser = network,
           add = Rules::new().also_over_udp().not_for_unix().guards(|run| run.listens))]
     allow: Vec<IpNet>,
 
-    /// Reset clients from these networks, also where --allow lets them in
+    /// Reset clients from these networks, even if --allow names them
     #[arg(long, value_name = "CIDR", env = "ADIEU_DENY", hide_env_values = true, value_delimiter = ',', value_parser = network,
           add = Rules::new().also_over_udp().not_for_unix().guards(|run| run.listens))]
     deny: Vec<IpNet>,

@@ -14,18 +14,21 @@ use std::time::Duration;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Access")]
 pub(crate) struct AdmissionOptions {
-    /// Have at most this many connections open at once [default: as many as there are descriptors for]
+    /// Have at most this many connections open at once [default: as many as descriptors allow]
     #[arg(long, value_name = "N", env = "ADIEU_MAX_CONNECTIONS", hide_env_values = true, value_parser = at_least_one)]
     max_connections: Option<u32>,
 
-    /// Have at most this many connections open of one IPv4 address, or of one /64 network of IPv6. Further clients of it are
-    /// reset, whatever --when-full says [default: no limit]
+    /// Have at most this many connections open per IPv4 address, or per /64 network of IPv6; reset further clients [default: no
+    /// limit]
+    ///
+    /// --when-full does not change that.
     #[arg(long, value_name = "N", env = "ADIEU_MAX_PER_SOURCE", hide_env_values = true, value_parser = at_least_one,
           add = Rules::new().not_for_unix())]
     max_per_source: Option<u32>,
 
-    /// Accept at most this many clients in a second, or with 30/m in a minute, with 30/h in an hour; after a pause, as many at once as in
-    /// a second [default: no limit]
+    /// Accept at most this many clients a second, such as 100; or 30/m a minute, 30/h an hour [default: no limit]
+    ///
+    /// After a pause, as many are accepted at once as in one second.
     #[arg(long, value_name = "RATE", env = "ADIEU_ACCEPT_RATE", hide_env_values = true, value_parser = rate)]
     accept_rate: Option<AcceptRate>,
 
@@ -39,8 +42,9 @@ pub(crate) struct AdmissionOptions {
     )]
     when_full: Full,
 
-    /// Reset a connection over which no byte has passed in either direction for this long, so that silent clients hold no place;
-    /// "none" lets them
+    /// Reset a connection over which no byte has passed in either direction for this long; "none" lets it be
+    ///
+    /// So clients that say nothing hold no place.
     #[arg(long, value_name = "DURATION", default_value = "60s", env = "ADIEU_FIRST_BYTE_TIMEOUT", hide_env_values = true,
           value_parser = limit_or_none, help_heading = "Time limits")]
     first_byte_timeout: Grace,

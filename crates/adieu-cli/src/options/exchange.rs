@@ -17,8 +17,9 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "Bytes on their way")]
 pub(crate) struct Exchange {
-    /// Send CR LF at the end of each line, as HTTP, SMTP and other text protocols want it: each LF that has no CR before it gets
-    /// one
+    /// Send CR LF at the end of each line, as HTTP, SMTP and other text protocols want it
+    ///
+    /// Each LF that has no CR before it gets one.
     #[arg(long, env = "ADIEU_CRLF", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(),
           add = Rules::new().also_over_udp().meaningless_with(&[With::Any("echo"), With::Any("recv_only")]))]
@@ -27,22 +28,28 @@ pub(crate) struct Exchange {
     #[command(flatten)]
     pub(crate) rate: Rate,
 
-    /// Write what crosses to this file too, both ways: each block with its time and direction, as `hexdump -C` shows it; or a
-    /// capture for Wireshark, if the name ends in .pcapng. With TLS it is the plain text. The file is emptied first, and its owner
-    /// alone may read it. Once it cannot be written, connections are reset (exit 7)
+    /// Also write what passes, in both directions, to this file: a hex dump, or a capture for Wireshark if its name ends in
+    /// .pcapng
+    ///
+    /// Each block has its time and direction, as `hexdump -C` shows it. With TLS the dump has the plain text. The file is emptied
+    /// first, and only its owner may read it. If it cannot be written any more, connections are reset (exit 7).
     #[arg(long, value_name = "FILE", env = "ADIEU_DUMP", hide_env_values = true,
           value_parser = PathBufValueParser::new().try_map(dump_file), add = Rules::new().also_over_udp())]
     pub(crate) dump: Option<PathBuf>,
 
-    /// Throw away what the peer sends. After everything is acknowledged, the peer has 5s to end its side (then exit 8).
-    /// Over UDP nothing is acknowledged, and --silence is the end
+    /// Send stdin, and throw away what the peer sends
+    ///
+    /// Once everything is acknowledged, the peer has 5s to end its side; otherwise the exit status is 8. Over UDP nothing is
+    /// acknowledged, and --silence is the end.
     #[arg(long, env = "ADIEU_SEND_ONLY", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(), conflicts_with = "recv_only",
           add = Rules::new().also_over_udp().meaningless_with(&[With::Any("echo"), With::Any("output")]))]
     pub(crate) send_only: bool,
 
-    /// Send nothing and leave stdin alone. Our sending side is shut down after the peer's, so a peer that stops when it reads EOF is
-    /// not cut; with </dev/null it is shut down at once. Over UDP --silence is the end
+    /// Receive only: send nothing, and leave stdin alone
+    ///
+    /// This side is shut down after the peer's, so a peer that stops when it reads EOF is not cut off. With </dev/null in its
+    /// place it would be shut down at once. Over UDP --silence is the end.
     #[arg(long, env = "ADIEU_RECV_ONLY", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(),
           add = Rules::new().also_over_udp().meaningless_with(&[With::Any("echo"), With::Any("exec")]))]
@@ -52,7 +59,7 @@ pub(crate) struct Exchange {
 /// When the command that takes the place of stdin and stdout has done its work.
 #[derive(Debug, Clone, Args, Default)]
 pub(crate) struct ExecRule {
-    /// Which exit statuses of the --exec command are failures
+    /// Which exit statuses of the --exec command count as a failure
     #[arg(
         long,
         value_name = "RULE",

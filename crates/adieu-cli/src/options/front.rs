@@ -17,13 +17,15 @@ use std::time::Duration;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Proxies")]
 pub(crate) struct AcceptProxyOptions {
-    /// Take from clients in these networks, which are proxies, a header of the PROXY protocol (v1 or v2) that says whose connection it
-    /// is, and reset every other client (given again, or with commas). A connection that does not begin with a valid header is reset.
-    /// --allow and --deny then judge the address that the header tells
+    /// Expect a PROXY protocol header (v1 or v2) from clients in these networks, and reset all other clients (can be given again,
+    /// or with commas)
+    ///
+    /// The header of the proxy tells whose connection it is, and --allow and --deny judge that address. A connection without a
+    /// valid header is reset.
     #[arg(long, value_name = "CIDR", env = "ADIEU_ACCEPT_PROXY", hide_env_values = true, value_delimiter = ',', value_parser = network)]
     accept_proxy: Vec<IpNet>,
 
-    /// How long the header of --accept-proxy may take
+    /// Time limit for the header that --accept-proxy expects
     #[arg(long, value_name = "DURATION", default_value = "3s", env = "ADIEU_PROXY_TIMEOUT", hide_env_values = true,
           value_parser = limit, help_heading = "Time limits")]
     proxy_timeout: Duration,
@@ -43,8 +45,9 @@ pub(crate) struct FrontOptions {
     #[command(flatten)]
     accept: AcceptProxyOptions,
 
-    /// Send every upstream a header of the PROXY protocol first, before TLS, that tells the client's address: v1 is a line of text,
-    /// v2 is binary and also tells the client's TLS and the name that it asked for
+    /// Send every upstream a PROXY protocol header with the client's address: v1 is text, v2 binary
+    ///
+    /// It is sent before TLS. The header of v2 also tells the client's TLS, and the name that it asked for.
     #[arg(
         long,
         value_name = "VERSION",
@@ -54,15 +57,16 @@ pub(crate) struct FrontOptions {
     )]
     send_proxy: Option<Version>,
 
-    /// Give a client of TLS that asks for this name (SNI) this upstream, such as www.example.org=10.0.0.1:443 or
-    /// *.example.org=unix:/run/tls (given again; several of the same name take turns). Nothing is decrypted without --cert. A client
-    /// without a name, or without TLS, is given TO, and is reset if there is none. With Encrypted Client Hello only the outer name
-    /// can be seen
+    /// Give a TLS client that asks for this name (SNI) this upstream, as in www.example.org=10.0.0.1:443 (can be given again)
+    ///
+    /// The name may be *.example.org, and several upstreams of one name take turns. Nothing is decrypted without --cert. A client
+    /// without TLS, or without a name, is given TO, and is reset if there is no TO. With Encrypted Client Hello only the outer
+    /// name can be seen.
     #[arg(long, value_name = "NAME=TO", env = "ADIEU_ROUTE", hide_env_values = true, help_heading = "Upstreams",
           value_parser = NonEmptyStringValueParser::new(), add = Rules::new().names_endpoints())]
     route: Vec<String>,
 
-    /// How long a client may take to say its name, where there are routes; a client that has said nothing by then is given TO
+    /// With --route: time limit for a client's name; a client that has told none by then is given TO
     #[arg(long, value_name = "DURATION", default_value = "3s", env = "ADIEU_ROUTE_TIMEOUT", hide_env_values = true,
           value_parser = limit, help_heading = "Time limits")]
     route_timeout: Duration,

@@ -73,8 +73,9 @@ impl From<DataPath> for adieu::DataPath {
 /// Which client of a single connection counts.
 #[derive(Debug, Clone, Args, Default)]
 pub(crate) struct FirstClient {
-    /// Serve the first client that connects, also if it leaves without a byte having passed in either direction (a port scan, a
-    /// health check); by default a listener then waits for the next client
+    /// Serve the first client, even if it leaves without a byte, as a port scan or a health check does
+    ///
+    /// By default such a client is told, and the listener waits for the next.
     #[arg(long, env = "ADIEU_ACCEPT_FIRST", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(),
           add = Rules::new().of_side(CommandSide::Listens).meaningless_with(&[With::Any("keep_open")]))]

@@ -13,19 +13,22 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "Proxy")]
 pub(crate) struct ProxyOptions {
-    /// Connect through socks5://, socks5h://, socks4://, socks4a://, http:// or https://[user[:password]@]host:port, or as
-    /// "env" says: ALL_PROXY and NO_PROXY. To an https proxy TLS is spoken
+    /// Connect through this proxy: socks5, socks5h, socks4, socks4a, http or https, as in socks5://user@host:port; "env" takes
+    /// ALL_PROXY and NO_PROXY
+    ///
+    /// An https proxy is spoken to in TLS. A password may stand in the URL, where others can see it: --proxy-password-file keeps
+    /// it secret.
     #[arg(long, value_name = "URL|env", env = "ADIEU_PROXY", hide_env_values = true,
           value_parser = NonEmptyStringValueParser::new().map(Secret),
           add = Rules::new().refused_over_udp().not_for_unix().of_side(CommandSide::Connects))]
     proxy: Option<Secret>,
 
-    /// Read the proxy's password from this file's first line; others can see it on a command line
+    /// Read the proxy's password from the first line of this file
     #[arg(long, value_name = "FILE", env = "ADIEU_PROXY_PASSWORD_FILE", hide_env_values = true,
           add = Rules::new().needs("proxy").not_for_unix().of_side(CommandSide::Connects))]
     proxy_password_file: Option<PathBuf>,
 
-    /// Check the certificate of an https proxy against those in this PEM file instead of the system's roots
+    /// Check the certificate of an https proxy against this PEM file instead of the system's roots
     #[arg(long, value_name = "FILE", env = "ADIEU_PROXY_CA", hide_env_values = true,
           add = Rules::new().needs("proxy").not_for_unix().of_side(CommandSide::Connects).guards_with_what_it_needs())]
     proxy_ca: Option<PathBuf>,

@@ -11,25 +11,27 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "Reporting")]
 pub(crate) struct Reporting {
-    /// How to report the ending, on stderr; with "json" all of stderr is JSON, one object a line [default: text]
+    /// Format of the report on stderr; with "json" all of stderr is JSON, one object a line [default: text]
     #[arg(long, value_name = "FORMAT", env = "ADIEU_REPORT", hide_env_values = true,
           add = Rules::new().also_over_udp())]
     report: Option<ReportFormat>,
 
-    /// Write the report to this file instead; a name that ends in .json makes JSON the default format. What the file had is
-    /// replaced, but for a service (--keep-open, receive --retry), which appends
+    /// Write the report to this file instead; JSON is the default format if its name ends in .json
+    ///
+    /// The file is replaced. A service (--keep-open, or receive --retry) appends to it.
     #[arg(long, value_name = "FILE", env = "ADIEU_REPORT_FILE", hide_env_values = true,
           add = Rules::new().also_over_udp().meaningless_with(&[With::Value("report", "none")]))]
     pub(crate) report_file: Option<PathBuf>,
 
-    /// Tell each step as it happens
+    /// Tell each step on stderr as it happens
     #[arg(short, long, env = "ADIEU_VERBOSE", hide_env_values = true, conflicts_with = "quiet", overrides_with = "verbose",
           action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(),
           add = Rules::new().also_over_udp())]
     verbose: bool,
 
-    /// Say nothing on stderr of what went well, but for the fingerprint of a certificate made for this run; with --report
-    /// json, nothing but the reports
+    /// Say nothing on stderr if all went well; with --report json, print only the reports
+    ///
+    /// The fingerprint of a certificate that is made for this run is told in any case.
     #[arg(short, long, env = "ADIEU_QUIET", hide_env_values = true, overrides_with = "quiet", action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(),
           add = Rules::new().also_over_udp())]
@@ -40,8 +42,8 @@ pub(crate) struct Reporting {
 pub(crate) enum ReportFormat {
     /// One sentence: the ending, then the numbers
     Text,
-    /// One line of JSON, described by docs/report.schema.json (of a transfer: docs/transfer-report.schema.json, of a check: docs/check.schema.json); all else on
-    /// stderr is JSON too, described by docs/events.schema.json
+    /// One line of JSON, described by docs/report.schema.json; docs/transfer-report.schema.json for a transfer,
+    /// docs/check.schema.json for a check, docs/events.schema.json for all else on stderr
     Json,
     /// No report: only the exit status
     None,

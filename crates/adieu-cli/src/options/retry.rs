@@ -13,14 +13,16 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "Time limits")]
 pub(crate) struct RetryOptions {
-    /// Connect again this many times if the connection is refused, nothing answers, there is no route, or the name is not found
-    /// [default: 0; 10 without a number]. The pauses grow from 0.25 s to 5 s; nothing is read from stdin before there is a
-    /// connection, and once there was one it is never made again
+    /// Connect again, at most this many times, if the connection is refused, nothing answers, there is no route or no such name
+    /// [default: 0; 10 without a number]
+    ///
+    /// The pauses grow from 0.25 s to 5 s. Nothing is read from stdin before there is a connection, and a connection that has
+    /// been made is never made again.
     #[arg(long, value_name = "TIMES", env = "ADIEU_RETRY", hide_env_values = true, num_args = 0..=1,
           require_equals = true, default_missing_value = "10", value_parser = crate::options::number)]
     retry: Option<u32>,
 
-    /// The same for this long, however many times that is; with --retry too, what ends first counts
+    /// Connect again for this long, however many times that is; with --retry too, the first of both limits counts
     #[arg(long, value_name = "DURATION", env = "ADIEU_RETRY_FOR", hide_env_values = true, value_parser = limit)]
     retry_for: Option<Duration>,
 }

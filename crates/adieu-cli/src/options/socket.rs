@@ -24,55 +24,56 @@ pub(crate) struct SocketOptions {
           add = Rules::new().also_over_udp().not_for_unix())]
     ipv6: bool,
 
-    /// Use this network interface alone (Linux)
+    /// Use only this network interface (Linux)
     #[arg(long, value_name = "NAME", env = "ADIEU_INTERFACE", hide_env_values = true,
           value_parser = NonEmptyStringValueParser::new(),
           add = Rules::new().also_over_udp().not_for_unix())]
     interface: Option<String>,
 
-    /// Send keep-alive probes after this much silence; "off" sends none, "on" is the default [default: 30s]
+    /// Send keep-alive probes after this much silence; "off" sends none [default: 30s, which "on" stands for]
     #[arg(long, value_name = "DURATION|on|off", env = "ADIEU_KEEPALIVE", hide_env_values = true, value_parser = keep_alive,
           add = Rules::new().not_for_unix())]
     keepalive: Option<KeepAlive>,
 
-    /// Let the kernel give up when nothing was acknowledged for this long; a peer whose window is closed counts too. More than 145s leaves
-    /// noticing a dead peer to the kernel (Linux)
-    /// [default: the system's]
+    /// Let the kernel end the connection if nothing is acknowledged for this long (TCP_USER_TIMEOUT, Linux) [default: the
+    /// system's]
+    ///
+    /// A peer whose window is closed counts too. With more than 145s adieu leaves it to the kernel to notice a dead peer.
     #[arg(long, value_name = "DURATION", env = "ADIEU_USER_TIMEOUT", hide_env_values = true, value_parser = crate::options::durations::limit,
           add = Rules::new().not_for_unix())]
     user_timeout: Option<Duration>,
 
-    /// Send small pieces at once [default: on]
+    /// Send small pieces at once (TCP_NODELAY) [default: on]
     #[arg(long, value_name = "on|off", env = "ADIEU_NODELAY", hide_env_values = true, value_parser = on_or_off,
           add = Rules::new().not_for_unix())]
     nodelay: Option<bool>,
 
-    /// The kernel's send buffer, such as 256KiB [default: the system's]
+    /// Size of the kernel's send buffer, such as 256KiB [default: the system's]
     #[arg(long, value_name = "SIZE", env = "ADIEU_SEND_BUFFER", hide_env_values = true, value_parser = size,
           add = Rules::new().also_over_udp())]
     send_buffer: Option<usize>,
 
-    /// The kernel's receive buffer, such as 256KiB [default: the system's]
+    /// Size of the kernel's receive buffer, such as 256KiB [default: the system's]
     #[arg(long, value_name = "SIZE", env = "ADIEU_RECEIVE_BUFFER", hide_env_values = true, value_parser = size,
           add = Rules::new().also_over_udp())]
     receive_buffer: Option<usize>,
 
-    /// The type-of-service byte of our packets, such as 0x10
+    /// Type-of-service byte of the packets that are sent, such as 0x10
     #[arg(long, value_name = "BYTE", env = "ADIEU_TOS", hide_env_values = true, conflicts_with = "dscp", value_parser = byte,
           add = Rules::new().also_over_udp().not_for_unix())]
     tos: Option<u8>,
 
-    /// The same by its class, such as ef, af21, cs3 or 46
+    /// Class of the packets that are sent (DSCP), such as ef, af21, cs3 or 46
     #[arg(long, value_name = "CLASS", env = "ADIEU_DSCP", hide_env_values = true, value_parser = dscp,
           add = Rules::new().also_over_udp().not_for_unix())]
     dscp: Option<u8>,
 
-    /// How many hops our packets may take
+    /// Hop limit of the packets that are sent (TTL)
     #[arg(long, value_name = "HOPS", env = "ADIEU_TTL", hide_env_values = true, value_parser = hops,
           add = Rules::new().also_over_udp().not_for_unix())]
     ttl: Option<u8>,
 
-    /// Speak Multipath TCP if the peer does, else TCP; the report's transport says which (Linux)
+    /// Use Multipath TCP if the peer does too, and TCP otherwise; the report says which (Linux)
     #[arg(long, env = "ADIEU_MPTCP", hide_env_values = true,
           action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(),
           add = Rules::new().not_for_unix())]
@@ -83,7 +84,7 @@ pub(crate) struct SocketOptions {
 #[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "Socket options")]
 pub(crate) struct Source {
-    /// Connect from this address of ours, and this port
+    /// Connect from this address of this machine, and from this port
     #[arg(long, value_name = "ADDR[:PORT]", env = "ADIEU_SOURCE", hide_env_values = true, value_parser = source,
           add = Rules::new().also_over_udp().not_for_unix().of_side(CommandSide::Connects))]
     source: Option<SocketAddr>,

@@ -10,27 +10,31 @@ use std::time::Duration;
 #[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "Time limits")]
 pub(crate) struct Timers {
-    /// Give up if there is no connection after this long, its TLS handshake included [default: 30s; a listener waits for a
-    /// client without limit, and 30s for the client's TLS handshake]
+    /// Give up if there is no connection after this long, TLS handshake included [default: 30s; a listener waits for a client
+    /// without limit, and 30s for its TLS handshake]
     #[arg(long, value_name = "DURATION", env = "ADIEU_CONNECT_TIMEOUT", value_parser = limit, hide_env_values = true,
           add = Rules::new().also_over_udp())]
     pub(crate) connect_timeout: Option<Duration>,
 
-    /// End the connection if the peer sends nothing, takes nothing and acknowledges nothing for this long while we
-    /// wait for it, in a TLS handshake too; or if it takes and acknowledges nothing of what we send, although it may
-    /// go on talking. Our own slow input or output does not count [default: none]
+    /// End the connection if the peer sends nothing and takes nothing for this long while it is the peer's turn [default: none]
+    ///
+    /// A TLS handshake counts too. The peer's turn is to send, to read, or to acknowledge: a peer that goes on talking, but
+    /// neither takes nor acknowledges what is sent to it, is ended as well. A stdin or stdout of ours that is slow does not
+    /// count.
     #[arg(long, value_name = "DURATION", env = "ADIEU_IDLE_TIMEOUT", value_parser = limit, hide_env_values = true,
           add = Rules::new().also_over_udp())]
     pub(crate) idle_timeout: Option<Duration>,
 
-    /// End the connection after this long, whatever happens; listen counts for each connection from its beginning, and does
-    /// not bound the wait for one [default: none]
+    /// End the connection after this long, whatever happens; a listener counts from the beginning of each connection [default:
+    /// none]
     #[arg(long, value_name = "DURATION", env = "ADIEU_DEADLINE", value_parser = limit, hide_env_values = true,
           add = Rules::new().also_over_udp())]
     pub(crate) deadline: Option<Duration>,
 
-    /// Once the peer has ended, a stdin that is silent for this long counts as ended: half-close and finish; "none" waits for
-    /// its end [default: 0s on a terminal, none with --exec; else an input that is silent for 2s is given up, exit 8]
+    /// After the peer's end, half-close once stdin has been silent for this long; "none" waits for stdin's end [default: 0s on a
+    /// terminal, none with --exec]
+    ///
+    /// Without this option a stdin that is still open, and silent for 2s after the peer's end, is given up: exit 8.
     #[arg(long, value_name = "DURATION", env = "ADIEU_INPUT_GRACE", value_parser = grace, hide_env_values = true,
           add = Rules::new().meaningless_with(&[With::Any("echo"), With::Any("recv_only")]))]
     pub(crate) input_grace: Option<Grace>,
@@ -40,9 +44,10 @@ pub(crate) struct Timers {
 #[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "Time limits")]
 pub(crate) struct Silence {
-    /// Finish once stdin has ended and no datagram has passed for this long; "none" goes on until a signal or --deadline. UDP has
-    /// no end of its own. With --idle-timeout an answer is expected, and none at all is a timeout [default: 2s, with
-    /// listen --output 30s, with --keep-open none]
+    /// Finish once stdin has ended and no datagram has passed for this long, as UDP has no end; "none" waits for a signal or
+    /// --deadline [default: 2s; 30s with listen --output; none with --keep-open]
+    ///
+    /// With --idle-timeout an answer is expected, and no answer at all is a timeout.
     #[arg(long, value_name = "DURATION", env = "ADIEU_SILENCE", value_parser = grace, hide_env_values = true,
           add = Rules::new().only_over_udp())]
     pub(crate) silence: Option<Grace>,

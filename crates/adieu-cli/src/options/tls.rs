@@ -13,12 +13,12 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "TLS")]
 struct Terms {
-    /// The lowest version of TLS that will do [default: 1.2]
+    /// Lowest version of TLS that is accepted [default: 1.2]
     #[arg(long, value_name = "VERSION", env = "ADIEU_TLS_MIN", hide_env_values = true,
           add = Rules::new().for_tls().guards(|run| run.over_tls))]
     tls_min: Option<LeastVersion>,
 
-    /// What an EOF of the peer's means without TLS's close_notify before it [default: require]
+    /// What an EOF of the peer means if TLS's close_notify did not precede it [default: require]
     #[arg(long, value_name = "RULE", env = "ADIEU_TLS_EOF", hide_env_values = true,
           add = Rules::new().for_tls())]
     tls_eof: Option<EofRule>,
@@ -34,7 +34,7 @@ struct Terms {
 #[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "TLS")]
 pub(crate) struct Common {
-    /// Speak TLS, as the endpoint tls://host:port does
+    /// Speak TLS, as with the endpoint tls://host:port
     #[arg(long, env = "ADIEU_TLS", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(),
           add = Rules::new().asks_for_tls())]
@@ -43,12 +43,12 @@ pub(crate) struct Common {
     #[command(flatten)]
     terms: Terms,
 
-    /// Our certificate, with its chain: a PEM file
+    /// Certificate of this side, with its chain (a PEM file)
     #[arg(long, value_name = "FILE", env = "ADIEU_CERT", hide_env_values = true,
           add = Rules::new().for_tls().asks_for_tls_when_listening().guards(|run| run.listens))]
     cert: Option<PathBuf>,
 
-    /// The key of our certificate: a PEM file
+    /// Private key of that certificate (a PEM file)
     #[arg(long, value_name = "FILE", env = "ADIEU_KEY", hide_env_values = true,
           add = Rules::new().for_tls().asks_for_tls_when_listening().guards(|run| run.listens))]
     key: Option<PathBuf>,
@@ -74,8 +74,9 @@ pub(crate) struct ConnectTls {
 #[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "TLS")]
 struct Trust {
-    /// Trust exactly the certificate with this fingerprint (sha256:…), whatever its name, dates and issuer are; of several
-    /// (given again, or with commas) each will do
+    /// Trust exactly the certificate with this fingerprint, sha256:... (can be given again, or with commas)
+    ///
+    /// Its name, its dates and its issuer do not count then. Of several fingerprints each will do.
     #[arg(
         long,
         value_name = "FINGERPRINT",
@@ -87,13 +88,13 @@ struct Trust {
     )]
     pin: Vec<Fingerprint>,
 
-    /// Trust any certificate: whoever is between can read and change everything; the report says so
+    /// Trust any certificate: whoever is on the path can read and change everything; the report says so
     #[arg(long, env = "ADIEU_INSECURE", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(),
           add = Rules::new().for_tls().of_side(CommandSide::Connects))]
     insecure: bool,
 
-    /// The name that the certificate must be for [default: the endpoint's host]
+    /// Name that the certificate must be for [default: the endpoint's host]
     #[arg(long, value_name = "NAME", env = "ADIEU_SERVERNAME", hide_env_values = true,
           value_parser = NonEmptyStringValueParser::new(),
           add = Rules::new().for_tls().of_side(CommandSide::Connects))]
@@ -110,7 +111,7 @@ pub(crate) struct ListenTls {
     #[command(flatten)]
     own: Own,
 
-    /// Ask clients for a certificate, and accept those that the certificates in this PEM file vouch for
+    /// Ask clients for a certificate, and accept those that a certificate in this PEM file has issued
     #[arg(long, value_name = "FILE", env = "ADIEU_CA", hide_env_values = true,
           add = Rules::new().for_tls().guards(|run| run.over_tls))]
     ca: Option<PathBuf>,
@@ -120,8 +121,9 @@ pub(crate) struct ListenTls {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "TLS")]
 struct Own {
-    /// Speak TLS with a certificate made for this run, and say its fingerprint, for --pin, also with -q; so does TLS that is
-    /// asked for without --cert
+    /// Speak TLS with a certificate that is made for this run, and tell its fingerprint, which the other side gives to --pin
+    ///
+    /// TLS without --cert does the same. The fingerprint is told with -q too.
     #[arg(long, env = "ADIEU_SELF_SIGNED", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(), conflicts_with_all = ["cert", "key"],
           add = Rules::new().asks_for_tls_when_listening().of_side(CommandSide::Listens))]
@@ -138,8 +140,8 @@ pub(crate) struct EitherTls {
     #[command(flatten)]
     own: Own,
 
-    /// Trust the certificates in this PEM file instead of the system's roots; when listening, ask for a certificate, and
-    /// accept those that they vouch for
+    /// Trust the certificates in this PEM file instead of the system's roots; a listener asks for a certificate that one of them
+    /// has issued
     #[arg(long, value_name = "FILE", env = "ADIEU_CA", hide_env_values = true, conflicts_with_all = ["pin", "insecure"],
           add = Rules::new().for_tls().guards(|run| run.over_tls))]
     ca: Option<PathBuf>,
@@ -169,7 +171,7 @@ impl From<LeastVersion> for Version {
 enum EofRule {
     /// The stream was cut: truncated
     Require,
-    /// The bytes say themselves where they end: an end, but not in the middle of a record
+    /// An end, because the bytes themselves say where they end; in the middle of a TLS record it is a cut
     Framed,
     /// An end
     Ignore,
@@ -222,7 +224,7 @@ fn unusable(error: &ConfigError) -> anyhow::Error {
 }
 
 impl Common {
-    /// The endpoint of a side that connects, and TLS if it is to be spoken. Nothing is read if it is not.
+    /// Trust the certificates in this PEM file for upstreams, instead of the system's roots
     fn resolve_connect(
         &self,
         endpoint: Endpoint,
@@ -359,13 +361,14 @@ impl EitherTls {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "TLS")]
 pub(crate) struct RelayTls {
-    /// The certificate that clients see, with its chain: a PEM file. With it clients speak TLS, as with tls:// where it listens. Given
-    /// again, with a --key each, a client sees the first that is for the name it asks for, or else the first
+    /// Certificate that clients see, with its chain (a PEM file); clients then speak TLS
+    ///
+    /// It can be given again, with a --key each. A client sees the first that is for the name it asks for, or else the first.
     #[arg(long, value_name = "FILE", env = "ADIEU_CERT", hide_env_values = true,
           add = Rules::new().asks_for_tls().guards(|_| true))]
     cert: Vec<PathBuf>,
 
-    /// The key of that certificate: a PEM file; of several, in the same order
+    /// Private key of that certificate (a PEM file); several keys are in the order of the certificates
     #[arg(long, value_name = "FILE", env = "ADIEU_KEY", hide_env_values = true,
           add = Rules::new().asks_for_tls().guards(|_| true))]
     key: Vec<PathBuf>,
@@ -378,8 +381,9 @@ pub(crate) struct RelayTls {
           add = Rules::new().for_tls().yields_if(has_plain_upstreams).guards(|run| run.over_tls))]
     ca: Option<PathBuf>,
 
-    /// Trust exactly the certificate with this fingerprint (sha256:…), of upstreams, whatever its name, dates and issuer are; of
-    /// several (given again, or with commas) each will do
+    /// Trust exactly the upstream's certificate with this fingerprint, sha256:... (can be given again, or with commas)
+    ///
+    /// Its name, its dates and its issuer do not count then. Of several fingerprints each will do.
     #[arg(
         long,
         value_name = "FINGERPRINT",
@@ -391,13 +395,13 @@ pub(crate) struct RelayTls {
     )]
     pin: Vec<Fingerprint>,
 
-    /// Trust any certificate of an upstream: whoever is between can read and change everything
+    /// Trust any certificate of an upstream: whoever is on the path can read and change everything
     #[arg(long, env = "ADIEU_INSECURE", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(),
           add = Rules::new().for_tls().yields_if(has_plain_upstreams))]
     insecure: bool,
 
-    /// The name that the certificate of an upstream must be for [default: the endpoint's host]
+    /// Name that the certificate of an upstream must be for [default: the endpoint's host]
     #[arg(long, value_name = "NAME", env = "ADIEU_SERVERNAME", hide_env_values = true,
           value_parser = NonEmptyStringValueParser::new(),
           add = Rules::new().for_tls().yields_if(has_plain_upstreams))]

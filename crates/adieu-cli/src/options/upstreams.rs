@@ -20,23 +20,25 @@ pub(crate) struct UpstreamOptions {
     )]
     balance: BalanceBy,
 
-    /// An upstream counts as down after this many failed attempts to connect within --fail-timeout; 0: never. If all are down, a
-    /// client is given to the one that has been left alone for the longest time
+    /// Take an upstream for down after this many failed attempts to connect within --fail-timeout; 0 means never
+    ///
+    /// If all are down, a client is given to the one that has been left alone for the longest time.
     #[arg(long, value_name = "N", default_value = "1", env = "ADIEU_MAX_FAILS", hide_env_values = true, value_parser = number)]
     max_fails: u32,
 
-    /// Give an upstream that is down no clients for this long. Then one client tries it
+    /// Give no clients to an upstream that is down for this long; then one client tries it
     #[arg(long, value_name = "DURATION", default_value = "10s", env = "ADIEU_FAIL_TIMEOUT", hide_env_values = true,
           value_parser = limit)]
     fail_timeout: Duration,
 
-    /// Let the clients of an upstream that is back grow from few to its full share over this long; 0s: at once
+    /// Let an upstream that is back grow to its full share of clients over this long; 0s gives it at once
     #[arg(long, value_name = "DURATION", default_value = "10s", env = "ADIEU_SLOW_START", hide_env_values = true,
           value_parser = duration)]
     slow_start: Duration,
 
-    /// Resolve the names of upstreams anew this often, beside the connections; "none": once. While the resolver fails the last
-    /// addresses are kept
+    /// Resolve the names of upstreams again this often; "none" resolves them once
+    ///
+    /// Open connections stay. While the resolver fails, the last addresses are kept.
     #[arg(long, value_name = "DURATION", default_value = "30s", env = "ADIEU_RESOLVE_EVERY", hide_env_values = true,
           value_parser = limit_or_none)]
     resolve_every: Grace,

@@ -20,11 +20,10 @@ pub(crate) use no_commands::{self as command, leave_to_another, reap_as_init};
 /// What the exit status of a command says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub(crate) enum ExecStatus {
-    /// Anything but 0 is a failure: the peer sees a reset
+    /// Anything but 0: then the peer sees a reset
     #[default]
     Check,
-    /// Every exit status below 126 is good; a command that cannot be run (126, 127) or that a signal ends (128 and more) has
-    /// failed
+    /// Only 126 (it cannot be run), 127 (there is no such command), and 128 or more (a signal ended it)
     Ignore,
 }
 

@@ -30,6 +30,7 @@ mod hints;
 mod listen;
 mod listen_proxies;
 mod local;
+mod manual;
 mod ordinary;
 mod output_files;
 mod promises;
@@ -69,6 +70,7 @@ mod transfer_words;
 mod unix_sockets;
 mod untouched;
 mod variables;
+mod voice;
 #[cfg(target_os = "linux")]
 mod ways;
 

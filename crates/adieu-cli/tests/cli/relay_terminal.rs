@@ -34,11 +34,11 @@ fn a_command_has_a_page_of_its_own() {
     let output = run(&["man", "relay"], b"");
     let page = text(&output.stdout);
     for word in [
-        ".TH adieu\\-relay 1",
+        ".TH ADIEU\\-RELAY 1",
         "SH EXAMPLES",
         "EXIT STATUS",
         "half\\-open\\-timeout",
-        "every connection ended",
+        "every connection ended by itself",
     ] {
         assert!(page.contains(word) || page.contains(&word.replace("\\-", "-")), "{word}: {page}");
     }
@@ -47,7 +47,7 @@ fn a_command_has_a_page_of_its_own() {
     let unknown = run(&["man", "relais"], b"");
     let said = text(&unknown.stderr);
     assert_eq!(unknown.status.code(), Some(2), "{said}");
-    assert!(said.contains("there is no command 'relais'") && said.contains("relay"), "{said}");
+    assert!(said.contains("there is no page 'relais'") && said.contains("relay"), "{said}");
 }
 
 /// What `--check` says of a command line, with its exit status.

@@ -9,6 +9,7 @@ mod attempt;
 mod board;
 mod dialogue;
 mod follow;
+mod guide;
 mod names;
 mod outcome;
 mod output;
@@ -18,5 +19,6 @@ mod run;
 mod targets;
 
 pub(crate) use arguments::Args;
+pub(crate) use guide::GUIDE;
 pub(crate) use plan::Plan;
 pub(crate) use run::run;

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-/// Print a shell's completion script
+/// Print a completion script for a shell
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The shell

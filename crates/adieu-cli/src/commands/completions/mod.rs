@@ -4,11 +4,13 @@
 //! The other shells' scripts are clap's, which know all the words beforehand.
 
 mod arguments;
+mod guide;
 mod offers;
 mod plan;
 mod run;
 
 pub(crate) use arguments::Args;
+pub(crate) use guide::GUIDE;
 #[cfg(test)]
 pub(crate) use offers::COMPLETED_BY_US;
 pub(crate) use offers::{answer, is_asked};

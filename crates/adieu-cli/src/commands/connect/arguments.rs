@@ -1,6 +1,5 @@
 //! What `adieu connect` is asked for, as it was written.
 
-use crate::exit;
 use crate::options::Shared;
 use crate::options::exchange::{Exchange, ExecRule};
 use crate::options::proxy::ProxyOptions;
@@ -14,27 +13,27 @@ use clap::ArgAction;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use std::ffi::OsString;
 
-/// Connect: stdin to the peer and the peer to stdout; half-closes at stdin's end, drains, closes, reports
+/// Connect, send stdin to the peer, write the peer's bytes to stdout, and report how the connection ended
 ///
-/// Everything read from stdin is sent. At its end our sending side is shut down, so that the peer reads EOF while we
-/// still receive. When the peer has ended too and everything is acknowledged, the connection is closed and its ending
-/// reported on stderr. stdout carries the peer's bytes and nothing else.
+/// When stdin ends, adieu shuts down its sending side, so that the peer reads EOF, and goes on receiving. When the peer has ended
+/// too and everything is acknowledged, adieu closes the connection and reports on stderr how it ended. stdout carries the peer's
+/// bytes and nothing else.
 ///
-/// Over udp:// what one read of stdin gives is one datagram, and it is over once stdin has ended and nothing has passed for
+/// If adieu must stop before stdin has ended (a signal, a time limit, a stdin or stdout that fails), the peer sees a reset. So it
+/// cannot take a cut stream for a whole one.
+///
+/// Over udp:// each read of stdin is one datagram. The exchange is over once stdin has ended and nothing has passed for
 /// --silence.
-///
-/// If adieu must stop before stdin has ended (a signal, a time limit, a failing stdin or stdout), the peer sees a
-/// reset and not an end, so that it cannot take a cut stream for a whole one.
 #[derive(Debug, clap::Args, Default)]
-#[command(after_long_help = exit::TABLE)]
 pub(crate) struct Args {
     /// The endpoint, in one word or two
-    #[arg(help = "Where to: host:port, [::1]:port, host port, tls://host:port, udp://host:port, unix:path, or unix:@name; a port may be the name of a service", value_name = "ENDPOINT", num_args = 1..=2, required = true,
+    #[arg(help = "Where to connect: host:port, [::1]:port, host port, tls://host:port, udp://host:port, unix:path or unix:@name; a port may be the name of a service", value_name = "ENDPOINT", num_args = 1..=2, required = true,
           add = Rules::new().endpoint(CommandSide::Connects))]
     pub(super) endpoint: Vec<OsString>,
 
-    /// Run this command with the shell once there is a connection: its stdin and stdout are the two directions, in the place of
-    /// ours. ADIEU_PEER holds the peer's address, ADIEU_LOCAL ours
+    /// Run this command with the shell once there is a connection: its stdin and stdout take the place of adieu's
+    ///
+    /// It finds the peer's address in ADIEU_PEER, and this side's in ADIEU_LOCAL.
     #[arg(short, long, value_name = "COMMAND", env = "ADIEU_CONNECT_EXEC", hide_env_values = true,
           value_parser = NonEmptyStringValueParser::new())]
     pub(super) exec: Option<String>,
@@ -63,14 +62,16 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(super) proxy: ProxyOptions,
 
-    /// Allow datagrams to a network's broadcast address. Those who got them answer from addresses of their own, and such answers are
-    /// not received
+    /// Allow datagrams to the broadcast address of a network
+    ///
+    /// Those who receive them answer from addresses of their own, and such answers are not received.
     #[arg(long, env = "ADIEU_BROADCAST", hide_env_values = true, help_heading = "Socket options",
           action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(),
           add = Rules::new().only_over_udp())]
     pub(super) broadcast: bool,
 
-    /// Send stdin's first bytes with the SYN, TCP Fast Open (Linux); only where it does no harm if the peer gets them twice
+    /// Send stdin's first bytes with the SYN (TCP Fast Open, Linux); only for requests that do no harm if the peer receives them
+    /// twice
     #[arg(long, env = "ADIEU_FASTOPEN", hide_env_values = true, help_heading = "Socket options",
           action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(),
           add = Rules::new().not_for_unix().yields_to("proxy")

@@ -1,15 +1,13 @@
 //! What `adieu demo` is asked for.
 
-use crate::exit;
 use clap::ValueEnum;
 
-/// Show the procedure: a real server and a real client over loopback, drawn as a ladder
+/// Show a graceful close: a real server and a real client over loopback, drawn as a ladder
 ///
-/// The client connects, sends, shuts down its sending side, receives to the end and closes, like the client of the
-/// Winsock page "Disconnecting the client". With --fault the server misbehaves, and adieu says what happened. The exit
-/// status is that of the client's connection.
+/// The client connects, sends, shuts down its sending side, receives to the end and closes, like the client of the Winsock page
+/// "Disconnecting the client". With --fault the server misbehaves, and adieu says what happened. The exit status is that of the
+/// client's connection.
 #[derive(clap::Args)]
-#[command(after_long_help = exit::TABLE)]
 pub(crate) struct Args {
     /// What the server does wrong
     #[arg(long, value_name = "FAULT", env = "ADIEU_FAULT", hide_env_values = true)]

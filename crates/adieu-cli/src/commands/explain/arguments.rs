@@ -11,45 +11,21 @@ use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, UNIX_EPOCH};
 
-/// What `--help` says after the options.
-const AFTER: &str = "\
-Examples:
-  adieu explain trace.pcap                        a sentence and the facts for each connection
-  adieu explain --only not-graceful --port 5432 trace.pcap
-  adieu explain --format brief trace.pcap         only the sentences
-  adieu explain --format json trace.pcapng.gz     the same for a program
-  adieu explain --compare before.pcap after.pcap  which endings became more frequent
-  tcpdump -i eth0 -U -w - tcp | adieu explain -   each connection as it ends
-  adieu explain --live                            sockets of this machine that hang, and whose they are
-  adieu explain --live --watch                    how they grow, and when no descriptor is left
-  adieu explain --code ECONNRESET                 what an error means for an ending
-
-Exit status:
-  0    every capture was read to its end, however the connections ended
-  1    a bug in adieu
-  2    usage, or a file is not a capture
-  6    a capture is cut or damaged: what came before that place is explained
-  7    a file could not be read, or stdout failed
-  130  interrupted (SIGINT) while it read a file; a capture on stdin ends with the signal
-  143  terminated (SIGTERM) while it read a file
-If several captures have different ones, it is the largest.";
-
-/// Say how the TCP connections of a capture ended, and who ended them
+/// Say how the TCP connections of a capture, or of this machine, ended, and who ended them
 ///
-/// adieu reads pcap and pcapng files, also compressed with gzip or zstd, and says for each TCP connection in one sentence how it
-/// ended and who ended it, with the facts behind it.
-/// A capture does not show everything: what cannot be known from it is not guessed.
+/// adieu reads pcap and pcapng files, also compressed with gzip or zstd. For each TCP connection it says in one sentence how it
+/// ended and who ended it, with the facts behind it. A capture does not show everything, and adieu does not guess what it cannot
+/// know from it.
 ///
-/// Connections of a file are in the order of their first packets. A capture on stdin can still be written: each connection is
-/// printed two seconds after its end, and Ctrl-C prints the ones that are open.
+/// Connections of a file are in the order of their first packets. A capture on stdin may still be written to: each connection is
+/// printed two seconds after its end, and Ctrl-C prints those that are open.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = AFTER)]
 pub(crate) struct Args {
     /// The captures to read; - is stdin
     #[arg(value_name = "FILE", num_args = 1.., required_unless_present_any = ["code", "live"], value_hint = ValueHint::FilePath)]
     pub(super) file: Vec<OsString>,
 
-    /// How to print the connections [default: text]
+    /// Format of the connections [default: text]
     #[arg(long, value_name = "FORMAT", env = "ADIEU_FORMAT", hide_env_values = true)]
     pub(super) format: Option<Format>,
 
@@ -58,7 +34,7 @@ pub(crate) struct Args {
           value_parser = BoolishValueParser::new())]
     pub(super) summary: bool,
 
-    /// Say which endings became more frequent, or less, from the first capture to the second
+    /// Compare two captures: say which endings became more frequent, or less, from the first to the second
     #[arg(long, env = "ADIEU_COMPARE", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new())]
     pub(super) compare: bool,
@@ -67,23 +43,23 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDRESS:PORT", env = "ADIEU_FOLLOW", hide_env_values = true)]
     pub(super) follow: Option<SocketAddr>,
 
-    /// Print only connections with this ending (given again, or with commas)
+    /// Print only connections with this ending (can be given again, or with commas)
     #[arg(long, value_name = "ENDING", env = "ADIEU_ONLY", hide_env_values = true, value_delimiter = ',')]
     pub(super) only: Vec<Only>,
 
-    /// Print only connections of this address, on either side (given again, or with commas)
+    /// Print only connections of this address, on either side (can be given again, or with commas)
     #[arg(long, value_name = "ADDRESS", env = "ADIEU_HOST", hide_env_values = true, value_delimiter = ',')]
     pub(super) host: Vec<IpAddr>,
 
-    /// Print only connections of this network, such as 192.0.2.0/24, on either side (given again, or with commas)
+    /// Print only connections of this network, such as 192.0.2.0/24, on either side (can be given again, or with commas)
     #[arg(long, value_name = "CIDR", env = "ADIEU_NET", hide_env_values = true, value_delimiter = ',', value_parser = network)]
     pub(super) net: Vec<IpNet>,
 
-    /// Print only connections of this port, on either side (given again, or with commas)
+    /// Print only connections of this port, on either side (can be given again, or with commas)
     #[arg(long, value_name = "PORT", env = "ADIEU_PORT", hide_env_values = true, value_delimiter = ',')]
     pub(super) port: Vec<u16>,
 
-    /// Print only connections with a packet at this time or later; the time is in UTC, such as 2026-11-30T06:00:00Z
+    /// Print only connections with a packet at this time or later, in UTC, such as 2026-11-30T06:00:00Z
     #[arg(long, value_name = "TIME", env = "ADIEU_SINCE", hide_env_values = true, value_parser = time)]
     pub(super) since: Option<Timestamp>,
 
@@ -94,8 +70,10 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(super) live: LiveArgs,
 
-    /// Instead of captures: say what an error number or name, an exit status, a TLS alert or a conn_state of Zeek means for how a
-    /// connection ended, and what to look at next. A number that means several things has them all
+    /// Instead of captures, say what an error, an exit status, a TLS alert or a conn_state of Zeek means for an ending, and what
+    /// to look at next
+    ///
+    /// An error is a number or a name. A number that means several things has all of them explained.
     #[arg(long, value_name = "CODE", env = "ADIEU_CODE", hide_env_values = true, allow_hyphen_values = true,
           value_parser = NonEmptyStringValueParser::new(),
           conflicts_with_all = ["file", "only", "host", "net", "port", "since", "until", "summary", "compare", "follow"])]
@@ -105,16 +83,20 @@ pub(crate) struct Args {
 /// What is looked at instead of captures.
 #[derive(Debug, clap::Args)]
 pub(super) struct LiveArgs {
-    /// Instead of captures: the TCP sockets of this machine that hang, with their programs: the peer has ended and the program
-    /// has not closed (CLOSE_WAIT), the other way round (FIN_WAIT_2), an end or bytes that the peer does not acknowledge or
-    /// does not read. --host, --net and --port choose among them. Linux only
+    /// Instead of captures, print the TCP sockets of this machine that hang, and whose they are (Linux)
+    ///
+    /// A socket hangs if the peer has ended and the program has not closed (CLOSE_WAIT), if it is the other way round
+    /// (FIN_WAIT_2), or if the peer does not acknowledge or does not read what was sent. --host, --net and --port choose among
+    /// them.
     #[arg(long, env = "ADIEU_LIVE", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(),
           conflicts_with_all = ["file", "only", "since", "until", "summary", "compare", "follow", "code"])]
     pub(super) live: bool,
 
-    /// With --live: look again and again until a signal comes, and show how each program's sockets and descriptors grow and when
-    /// no descriptor is left (EMFILE). INTERVAL, as in --watch=10s, is the time between two looks [default: 2s]
+    /// With --live: look again and again until a signal, and show how each program's sockets and descriptors grow [default: every
+    /// 2s]
+    ///
+    /// It says when a program will have no descriptor left (EMFILE). INTERVAL is the time between two looks, as in --watch=10s.
     #[arg(long, value_name = "INTERVAL", env = "ADIEU_WATCH", hide_env_values = true, num_args = 0..=1,
           require_equals = true, default_missing_value = "2s", value_parser = limit, add = Rules::new().needs("live"))]
     pub(super) watch: Option<Duration>,
@@ -151,7 +133,7 @@ pub(super) enum Format {
 /// Which endings are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Only {
-    /// Every other than graceful, also what is open or cannot be known
+    /// All but graceful, also what is open or cannot be known
     NotGraceful,
     /// Both sides ended by FIN, and everything was acknowledged
     Graceful,

@@ -5,6 +5,7 @@ mod arguments;
 mod code;
 mod filter;
 mod follow;
+mod guide;
 mod lines;
 mod live;
 mod pass;
@@ -14,6 +15,7 @@ mod sockets;
 mod summary;
 
 pub(crate) use arguments::Args;
+pub(crate) use guide::GUIDE;
 
 use crate::exit::ExitStatus;
 use crate::no_plan::NoPlan;

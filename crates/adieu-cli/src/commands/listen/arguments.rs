@@ -1,6 +1,5 @@
 //! What `adieu listen` is asked for, as it was written.
 
-use crate::exit;
 use crate::options::access::AccessOptions;
 use crate::options::durations::{Grace, grace, limit_or_none};
 use crate::options::exchange::{Exchange, ExecRule};
@@ -16,47 +15,48 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Listen: the same as connect, from the other side
+/// Wait for a client and serve it from stdin, a file or a command, and report how the connection ended
 ///
-/// One connection is served like connect serves one, unless --keep-open, --echo, --output or --exec say otherwise.
-/// The address is told on stderr, and its port in --port-file.
+/// One client is served as connect serves its peer: stdin is sent, and the client's bytes go to stdout. --echo, --output and
+/// --exec serve otherwise, and --keep-open serves one client after another. stderr tells the address, and --port-file has its
+/// port.
 ///
-/// Over udp:// the first who sends something is served, and others are left aside; with --keep-open everybody is, and stdin
-/// goes to whoever sent last.
+/// SIGTERM or SIGHUP stops accepting, lets open connections finish within --grace, then aborts the rest; SIGINT aborts at once.
+/// The exit status is then that of the signal. With --keep-open it is 0 after SIGTERM if every connection ended by itself, and 4
+/// if one was aborted.
 ///
-/// SIGTERM or SIGHUP stops accepting, lets the connections that there are finish within --grace, then aborts the
-/// rest. SIGINT aborts at once. Each makes the exit status that of the signal (of SIGHUP, that of SIGTERM); otherwise
-/// it is that of the connection. With --keep-open it is 0 after a SIGTERM if every connection ended by itself, and 4 if
-/// one had to be aborted.
+/// Over udp:// the first who sends something is served, and others are ignored. With --keep-open everybody is, and stdin goes to
+/// whoever sent last.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = exit::TABLE)]
 pub(crate) struct Args {
     /// The endpoint, in one word or two
-    #[arg(help = "Where to listen: host:port, [::1]:port, host port, tls://host:port, udp://host:port, unix:path, unix:@name, or fd:NAME or fd:NUMBER for a socket that the service manager passed. A port alone, as 9000, :9000 or tls://:9000, is that port of every address; port 0 lets the system choose; a port may be the name of a service", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015",
+    #[arg(help = "Where to listen: host:port, [::1]:port, host port, :port (every address), tls://host:port, udp://host:port, unix:path, unix:@name, fd:NAME or fd:NUMBER; port 0 lets the system choose", long_help = "Where to listen: host:port, [::1]:port, host port, tls://host:port, udp://host:port, unix:path or unix:@name\n\nA port alone, as 9000, :9000 or tls://:9000, is that port of every address. Port 0 lets the system choose. A port may be the name of a service. fd:NAME and fd:NUMBER are sockets that the service manager passed", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015",
           add = Rules::new().endpoint(CommandSide::Listens))]
     pub(super) endpoint: Vec<OsString>,
 
-    /// Serve connections until a signal comes
+    /// Serve one client after another until a signal
     #[arg(short, long, env = "ADIEU_KEEP_OPEN", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(),
           add = Rules::new().also_over_udp())]
     pub(super) keep_open: bool,
 
-    /// With --keep-open: how many connections are served at once at most; further clients
-    /// wait, also if descriptors (ulimit -n) or memory (ulimit -v) allow fewer [default: 1; 1024 with --echo or --exec]
+    /// With --keep-open: serve at most this many clients at once [default: 1; 1024 with --echo or --exec]
+    ///
+    /// Further clients wait. Fewer are served if descriptors (ulimit -n) or memory (ulimit -v) do not suffice.
     #[arg(long, value_name = "N", env = "ADIEU_MAX_CONNECTIONS",
           hide_env_values = true, value_parser = crate::options::at_least_one,
           add = Rules::new().needs("keep_open"))]
     pub(super) max_connections: Option<u32>,
 
-    /// Send back what comes, and half-close after the peer did
+    /// Send back what a client sends, and half-close after its end
     #[arg(long, conflicts_with_all = ["output", "exec"], env = "ADIEU_ECHO", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(),
           add = Rules::new().also_over_udp())]
     pub(super) echo: bool,
 
-    /// Write what comes to this file instead of stdout; with --keep-open, one connection after another. An existing file is
-    /// emptied when the first client connects
+    /// Write what clients send to this file instead of stdout; an existing file is emptied when the first client connects
+    ///
+    /// With --keep-open the file has one connection after another.
     #[arg(
         short,
         long,
@@ -67,9 +67,10 @@ pub(crate) struct Args {
           add = Rules::new().also_over_udp())]
     pub(super) output: Option<PathBuf>,
 
-    /// Run this command with the shell for each connection: its stdin and stdout are the two directions. ADIEU_PEER holds the
-    /// client's address (empty for an unnamed one of a Unix socket), ADIEU_LOCAL ours; with --accept-proxy they are those that the proxy
-    /// told, and ADIEU_PROXY_PEER holds the proxy's
+    /// Run this command with the shell for each client: its stdin and stdout are the connection
+    ///
+    /// It finds the client's address in ADIEU_PEER (empty for a client of a Unix socket without a name) and this side's in
+    /// ADIEU_LOCAL. With --accept-proxy these are what the proxy told, and ADIEU_PROXY_PEER has the proxy's own address.
     #[arg(short, long, value_name = "COMMAND", env = "ADIEU_EXEC", hide_env_values = true,
           value_parser = NonEmptyStringValueParser::new())]
     pub(super) exec: Option<String>,
@@ -83,25 +84,29 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(super) first_client: FirstClient,
 
-    /// If stdin gives nothing: keep our sending side open until the client has ended its own, or has sent nothing for this
-    /// long; "none" waits for its end, 0s half-closes at once [default: 30s; 0s if stdin is a terminal]
+    /// If stdin is empty, half-close after the client's end, or once the client has sent nothing for this long; "none" waits for
+    /// its end [default: 30s; 0s if stdin is a terminal]
+    ///
+    /// 0s half-closes at once.
     #[arg(long, value_name = "DURATION", env = "ADIEU_CLIENT_GRACE", hide_env_values = true, value_parser = grace,
           help_heading = "Time limits",
           add = Rules::new().meaningless_with(&[With::Any("echo"), With::Any("exec"), With::Any("recv_only")]))]
     pub(super) client_grace: Option<Grace>,
 
-    /// End a connection over which no byte has passed in either direction for this long, so that silent clients hold no place;
-    /// "none" lets them [default: 60s with --keep-open, else none]
+    /// End a connection over which no byte has passed in either direction for this long; "none" lets it be [default: 60s with
+    /// --keep-open, none otherwise]
+    ///
+    /// So clients that say nothing hold no place.
     #[arg(long, value_name = "DURATION", env = "ADIEU_FIRST_BYTE_TIMEOUT", hide_env_values = true,
           value_parser = limit_or_none, help_heading = "Time limits")]
     pub(super) first_byte_timeout: Option<Grace>,
 
-    /// Write the port (or the socket's path) to this file once it listens
+    /// Write the port, or the path of a Unix socket, to this file once adieu listens
     #[arg(long, value_name = "FILE", env = "ADIEU_PORT_FILE", hide_env_values = true,
           add = Rules::new().also_over_udp())]
     pub(super) port_file: Option<PathBuf>,
 
-    /// After SIGTERM: how long the open connections may take to finish
+    /// After SIGTERM: how long open connections may take to finish
     #[arg(long, value_name = "DURATION", default_value = "10s", env = "ADIEU_GRACE", hide_env_values = true,
           value_parser = humantime::parse_duration)]
     pub(super) grace: Duration,
@@ -121,7 +126,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(super) shared: Shared,
 
-    /// Take data with a client's SYN, TCP Fast Open (Linux)
+    /// Accept data with a client's SYN (TCP Fast Open, Linux)
     #[arg(long, env = "ADIEU_FASTOPEN", hide_env_values = true, help_heading = "Socket options",
           action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(),
           add = Rules::new().not_for_unix())]

@@ -6,6 +6,7 @@
 mod arguments;
 mod clients;
 mod datagrams;
+mod guide;
 mod introduced;
 mod message;
 mod observed;
@@ -17,4 +18,5 @@ mod service;
 mod serving;
 
 pub(crate) use arguments::Args;
+pub(crate) use guide::GUIDE;
 pub(crate) use run::run;

@@ -1,7 +1,13 @@
-//! `adieu man`: the manual pages, made from the definitions. There is nothing to plan.
+//! `adieu man`: the manual pages, made from the definitions of options and the guides of commands. There is nothing to plan.
 
 mod arguments;
+mod guide;
+mod of_command;
+mod overview;
+mod protocol;
+mod roff;
 mod run;
 
 pub(crate) use arguments::Args;
+pub(crate) use guide::GUIDE;
 pub(crate) use run::run;

@@ -1,96 +1,66 @@
-//! Renders a manual page, and prints it: `adieu(1)`, or that of one command, such as `adieu-relay(1)`.
+//! Prints a page, or writes all of them.
 
 use super::arguments::Args;
-use crate::exit::{ExitStatus, TABLE};
+use super::{of_command, overview, protocol};
+use crate::exit::ExitStatus;
+use crate::guide::Guide;
 use crate::no_plan::NoPlan;
 use crate::stdout::print;
+use adieu::describe_error;
 use clap::Command;
-use clap_mangen::Man;
-use clap_mangen::roff::{Roff, roman};
-use std::io;
+use std::path::Path;
+use std::{fs, io};
 
-pub(crate) fn run(args: &Args, mut definition: Command) -> ExitStatus {
+/// The page that is of no command.
+const PROTOCOL: &str = "protocol";
+
+/// `definition`: of the program. `guides`: of its commands.
+pub(crate) fn run(args: &Args, mut definition: Command, guides: &[&Guide]) -> ExitStatus {
     definition.build();
-    let mut page = Vec::new();
-    let rendered = match &args.command {
-        None => whole(&definition, &mut page),
-        Some(name) => match definition.find_subcommand(name).filter(|command| is_ours(command)) {
-            Some(command) => of_command(command, &mut page),
-            None => return unknown(name, &definition).conclude(),
+    if let Some(directory) = &args.all {
+        return match write_all(directory, &definition, guides) {
+            Ok(()) => ExitStatus::Success,
+            Err(why) => NoPlan::Failed { why }.conclude(),
+        };
+    }
+    let page = match args.page.as_deref() {
+        None => overview::page(guides, &definition),
+        Some(PROTOCOL) => protocol::page(),
+        Some(name) => match of(name, &definition, guides) {
+            Some(page) => page,
+            None => return unknown(name, guides).conclude(),
         },
     };
-    rendered.expect("a vector takes every byte");
-    print(&page)
+    print(page.as_bytes())
 }
 
-/// Whether it is a command of ours: clap adds one that is called `help`.
-fn is_ours(command: &Command) -> bool {
-    command.get_name() != "help"
+/// The page of a command.
+fn of(name: &str, definition: &Command, guides: &[&Guide]) -> Option<String> {
+    let guide = guides.iter().find(|guide| guide.command == name)?;
+    Some(of_command::page(guide, definition.find_subcommand(name)?))
 }
 
-fn unknown(name: &str, definition: &Command) -> NoPlan {
-    let known: Vec<&str> =
-        definition.get_subcommands().filter(|c| is_ours(c)).map(Command::get_name).collect();
-    NoPlan::refused(format!("there is no command '{name}': the commands are {}", known.join(", ")))
+fn unknown(name: &str, guides: &[&Guide]) -> NoPlan {
+    let known: Vec<&str> = guides.iter().map(|guide| guide.command).chain([PROTOCOL]).collect();
+    NoPlan::refused(format!("there is no page '{name}': the pages are {}", known.join(", ")))
 }
 
-/// One page for all commands: each subcommand's options under a heading of its own.
-fn whole(definition: &Command, page: &mut Vec<u8>) -> io::Result<()> {
-    let man = Man::new(definition.clone().after_long_help(""));
-    man.render_title(page)?;
-    man.render_name_section(page)?;
-    man.render_synopsis_section(page)?;
-    man.render_description_section(page)?;
-    for command in definition.get_subcommands().filter(|c| is_ours(c)) {
-        let heading = format!("adieu {}", command.get_name()).to_uppercase();
-        let about = command.get_long_about().or(command.get_about()).cloned().unwrap_or_default();
-        let man = Man::new(command.clone());
-        let mut body = Vec::new();
-        man.render_synopsis_section(&mut body)?;
-        man.render_options_section(&mut body)?;
-        let mut roff = Roff::new();
-        roff.control("SH", [heading.as_str()]);
-        roff.text([roman(about.to_string())]);
-        roff.to_writer(page)?;
-        // The sections of a command are parts of its own.
-        page.extend(String::from_utf8_lossy(&body).replace(".SH ", ".SS ").into_bytes());
+fn write_all(directory: &Path, definition: &Command, guides: &[&Guide]) -> Result<(), String> {
+    let (commands, others) = (directory.join("man1"), directory.join("man7"));
+    let failed = |path: &Path, error: &io::Error| {
+        format!("cannot write {}: {}", path.display(), describe_error(error))
+    };
+    for folder in [&commands, &others] {
+        fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
     }
-    section("Exit status", TABLE.lines().skip(1), page)
-}
-
-/// The page of one command. What stands at the end of its help, the examples and the exit status, are sections of their own.
-fn of_command(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
-    let man = Man::new(command.clone());
-    man.render_title(page)?;
-    man.render_name_section(page)?;
-    man.render_synopsis_section(page)?;
-    man.render_description_section(page)?;
-    man.render_options_section(page)?;
-    let end = command.get_after_long_help().map_or_else(|| TABLE.to_owned(), ToString::to_string);
-    let mut lines = end.lines().peekable();
-    while let Some(heading) = lines.next() {
-        let mut body = Vec::new();
-        while let Some(line) = lines.next_if(|line| !is_heading(line)) {
-            body.push(line);
-        }
-        section(heading.trim_end_matches(':'), body.into_iter(), page)?;
+    let mut pages = vec![(commands.join("adieu.1"), overview::page(guides, definition))];
+    for guide in guides {
+        let page = of(guide.command, definition, guides).unwrap_or_default();
+        pages.push((commands.join(format!("{}.1", of_command::name(guide.command))), page));
     }
-    section("See also", ["adieu(1)"].into_iter(), page)
-}
-
-/// A line such as "Exit status:", in what follows the options of a help.
-fn is_heading(line: &str) -> bool {
-    line.ends_with(':') && line.starts_with(|c: char| c.is_ascii_uppercase())
-}
-
-/// Lines that stay lines.
-fn section<'a>(heading: &str, lines: impl Iterator<Item = &'a str>, page: &mut Vec<u8>) -> io::Result<()> {
-    let mut roff = Roff::new();
-    roff.control("SH", [heading.to_uppercase().as_str()]);
-    roff.control("nf", []);
-    for line in lines {
-        roff.text([roman(line)]);
+    pages.push((others.join(format!("{}.7", of_command::name(PROTOCOL))), protocol::page()));
+    for (path, page) in pages {
+        fs::write(&path, page).map_err(|error| failed(&path, &error))?;
     }
-    roff.control("fi", []);
-    roff.to_writer(page)
+    Ok(())
 }

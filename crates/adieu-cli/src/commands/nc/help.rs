@@ -62,6 +62,22 @@ fn described(option: &Opt) -> String {
     }
 }
 
+/// An option as the manual page lists it: its names, what its value is called, and what it does.
+pub(crate) type Listed = (Vec<String>, Option<&'static str>, String);
+
+/// The options of every flavour, under a heading each.
+pub(crate) fn options_for_manual() -> impl Iterator<Item = (&'static str, Vec<Listed>)> {
+    Flavour::ALL.into_iter().map(|flavour| {
+        let heading = match flavour {
+            Flavour::Debian => "Debian's nc (debian)",
+            Flavour::OpenBsd => "OpenBSD's nc (openbsd)",
+            Flavour::Traditional => "The traditional netcat (traditional)",
+            Flavour::Ncat => "Nmap's ncat (ncat)",
+        };
+        (heading, shown(flavour).map(|option| (option.names(), option.value, described(option))).collect())
+    })
+}
+
 /// The options that a help shows.
 fn shown(flavour: Flavour) -> impl Iterator<Item = &'static Opt> {
     tables::of(flavour).iter().filter(|option| !option.does.is_empty())

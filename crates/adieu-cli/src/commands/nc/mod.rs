@@ -9,9 +9,13 @@ mod arguments;
 mod document;
 mod explain;
 mod flavour;
+mod guide;
 mod help;
 mod plan;
 mod run;
+
+pub(crate) use guide::GUIDE;
+pub(crate) use help::options_for_manual;
 
 use self::arguments::{Stop, Surroundings};
 use self::flavour::Flavour;
@@ -24,10 +28,14 @@ use clap::ValueEnum;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-/// A drop-in netcat that tells the truth: nc's own options, also by the names nc, netcat and ncat
+/// Take netcat's own command lines, and tell the truth about how the connection ended
 ///
-/// Its options are those of the netcat that it stands for: see `adieu nc -h`, and docs/nc.md for what is different and why.
-/// ADIEU_NC_FLAVOUR=debian, openbsd, traditional or ncat says which.
+/// adieu is a netcat if it is called as adieu nc, or by the names nc, netcat or ncat (a link). Its options are those of the netcat
+/// that it stands for, and it moves the same bytes. Where the original exits 0 after a reset, after a cut answer, or with bytes
+/// that nobody acknowledged, adieu exits 1 and says so in one sentence.
+///
+/// The variable ADIEU_NC_FLAVOUR (debian, openbsd, traditional or ncat) says whose command line it is. adieu nc -h lists the options
+/// of that flavour, and docs/nc.md has each difference with its reason.
 #[derive(Debug, clap::Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Args {

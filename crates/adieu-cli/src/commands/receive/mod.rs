@@ -2,9 +2,11 @@
 
 mod arguments;
 mod arrived;
+mod guide;
 mod plan;
 mod run;
 
 pub(crate) use arguments::Args;
+pub(crate) use guide::GUIDE;
 pub(crate) use plan::Plan;
 pub(crate) use run::run;

@@ -8,6 +8,7 @@ mod check;
 mod config_file;
 mod described;
 mod foreign;
+mod guide;
 mod log;
 mod open;
 mod plan;
@@ -17,5 +18,6 @@ mod together;
 mod told;
 
 pub(crate) use arguments::Args;
+pub(crate) use guide::GUIDE;
 pub(crate) use plan::Plan;
 pub(crate) use run::run;

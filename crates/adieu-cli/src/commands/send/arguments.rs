@@ -1,8 +1,9 @@
 //! What `adieu send` is asked for, as it was written.
 
 use super::exclude::Pattern;
-use crate::commands::transfer::arguments::{DEADLINE, IDLE_TIMEOUT, Transfer};
-use crate::exit;
+use crate::commands::transfer::arguments::{
+    DEADLINE, DEADLINE_MORE, IDLE_TIMEOUT, IDLE_TIMEOUT_MORE, Transfer,
+};
 use crate::options::reporting::Reporting;
 use crate::options::{Shared, is_port};
 use crate::parsing::raw_words;
@@ -12,31 +13,25 @@ use clap::{ArgAction, ArgMatches, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-const EXAMPLES: &str = "  adieu send report.pdf backup.example:27015
-  adieu send --exclude target/ --exclude '*.log' --dry-run project backup.example:27015
-  adieu send --preserve --resume photos backup.example:27015
-  adieu send --skip-special /var/lib/service backup.example:27015";
-
-/// Send files to an adieu receive, which answers when they are stored
+/// Send files, directories or a stream to an adieu receive, and exit 0 only if they are stored there
 ///
-/// The receiver writes to a partial, compares the hash, syncs, renames, and only then answers with a receipt. Our sending
-/// side stays open until then. Exit status 0 means: stored and synced under its name at the receiver, and the
-/// receipt has our own count and hash. What was sent and is not confirmed is 6, or 5 if --deadline passed before everything
-/// was sent; a receiver that says nothing, so that nothing is sent, is 5.
+/// The receiver writes to a partial, compares the hash, syncs, renames, and then sends a receipt. The sender keeps its side open
+/// until the receipt is there, and compares it with its own count and hash. If something was sent and no receipt says that it is
+/// stored, the exit status is 6.
 ///
-/// Directories are sent with all that is in them; links in them as links. A link that points out of the directory that was named
-/// is refused, and then nothing is sent.
+/// A directory is sent with everything in it, and links in it as links. If a link leads out of the directory, nothing is sent.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = exit::table_after(EXAMPLES), override_usage = "adieu send [OPTIONS] FILE... ENDPOINT\n       adieu send [OPTIONS] --exec COMMAND ENDPOINT", mut_arg("input_grace", |a| a.hide(true)), mut_arg("idle_timeout", |a| a.help(IDLE_TIMEOUT)), mut_arg("deadline", |a| a.help(DEADLINE)))]
+#[command(override_usage = "adieu send [OPTIONS] FILE... ENDPOINT\n       adieu send [OPTIONS] --exec COMMAND ENDPOINT", mut_arg("input_grace", |a| a.hide(true)), mut_arg("idle_timeout", |a| a.help(IDLE_TIMEOUT).long_help(format!("{IDLE_TIMEOUT}\n\n{IDLE_TIMEOUT_MORE}"))), mut_arg("deadline", |a| a.help(DEADLINE).long_help(format!("{DEADLINE}\n\n{DEADLINE_MORE}"))))]
 pub(crate) struct Args {
-    /// Files, directories, or - for stdin; and at the end the receiver: host:port, [::1]:port, host port, tls://host:port, or
+    /// Files, directories, or - for stdin; and at the end the receiver: host:port, [::1]:port, host port, tls://host:port or
     /// unix:path
     #[arg(value_name = "FILE... ENDPOINT", required = true, num_args = 1..,
           add = Rules::new().endpoint_is_last(CommandSide::Connects))]
     pub(super) words: Vec<PathBuf>,
 
-    /// Send what this command (a line for the shell) writes to its stdout. It is stored only if the command exits with status 0;
-    /// otherwise the receiver is told that it is not whole, and the exit status is 7
+    /// Send what this command (a line for the shell) prints; it is stored only if the command exits 0
+    ///
+    /// If the command fails, the receiver is told that the stream is not whole, and the exit status is 7.
     #[arg(long, value_name = "COMMAND", env = "ADIEU_SEND_EXEC", hide_env_values = true, conflicts_with = "plain",
           value_parser = NonEmptyStringValueParser::new(),
           add = Rules::new().yields_if(names_files))]
@@ -48,21 +43,25 @@ pub(crate) struct Args {
           add = Rules::new().turns_side())]
     pub(super) listen: bool,
 
-    /// Send only the bytes of one file, to a peer that is not adieu receive (nc, socat): there is no receipt, and the exit
-    /// status is that of the connection. Not with --resume, --retry, --secret, --secret-file, --limit-rate, --name or --accept
+    /// Send the bytes of one file to a peer that is not adieu receive, such as nc or socat: there is no receipt
+    ///
+    /// The exit status is that of the connection. This excludes --resume, --retry, --secret, --secret-file, --limit-rate, --name
+    /// and --accept.
     #[arg(long, env = "ADIEU_PLAIN", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(),
           conflicts_with_all = ["resume", "retry", "secret", "secret_file", "limit_rate", "name", "accept"],
           add = Rules::new().sends_in_the_clear())]
     pub(super) plain: bool,
 
-    /// The name that what is sent gets at a receiver whose output is a directory, if it is one file, one directory, or stdin;
-    /// as in a/b it is below directories, which are made [default: its own, or "stdin", or "output" with --exec]
+    /// Name at a receiver whose output is a directory, if one file, one directory or stdin is sent [default: its own; "stdin";
+    /// "output" with --exec]
+    ///
+    /// A name such as a/b is below directories, which are made.
     #[arg(long, value_name = "NAME", env = "ADIEU_NAME", hide_env_values = true,
           value_parser = OsStringValueParser::new().try_map(not_empty))]
     pub(super) name: Option<OsString>,
 
-    /// Which receipt is a success: stored alone, or also written, which a receiver gives that writes to its stdout
+    /// Which receipt counts as success: only stored, or also written, which a receiver sends that writes to its stdout
     #[arg(
         long,
         value_name = "RECEIPT",
@@ -72,30 +71,34 @@ pub(crate) struct Args {
     )]
     pub(super) accept: Accept,
 
-    /// Leave out files and directories that match this pattern, a directory with all that is in it. A pattern without "/" matches a
-    /// name at any depth, also one that is given as FILE; one with "/" at its beginning or in its middle matches a path below the
-    /// directory that is given as FILE; one with "/" at its end matches only directories. "*" and "?" match no "/", "**" matches any
-    /// number of directories, [abc] one of these, {a,b} one of these words. Can be given several times
+    /// Leave out files and directories that match this pattern, such as target/ or '*.log' (can be given again)
+    ///
+    /// A directory is left out with everything in it. A pattern without "/" matches a name at any depth, also one that is given
+    /// as FILE. A pattern with "/" at its beginning or in its middle matches a path below the directory that is given as FILE;
+    /// with "/" at its end it matches directories only. "*" and "?" match no "/", "**" matches any number of directories, [abc]
+    /// one of these characters, and {a,b} one of these words.
     #[arg(long, value_name = "GLOB", env = "ADIEU_EXCLUDE", hide_env_values = true, action = ArgAction::Append,
           conflicts_with_all = ["plain", "exec"], help_heading = "What is sent",
           value_parser = NonEmptyStringValueParser::new().try_map(|glob| Pattern::new(&glob)))]
     pub(super) exclude: Vec<Pattern>,
 
-    /// Leave out what cannot be sent of a directory, and name it, instead of sending nothing: a FIFO, a socket, a device, a link
-    /// that leads out of the directory. The rest is sent and stored, and the exit status is 6 if anything was left out
+    /// Leave out what cannot be sent of a directory, instead of sending nothing: FIFOs, sockets, devices, and links that lead out
+    /// of it
+    ///
+    /// What is left out is named. The rest is sent and stored, and the exit status is 6 if anything was left out.
     #[arg(long, env = "ADIEU_SKIP_SPECIAL", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(), conflicts_with = "plain", help_heading = "What is sent")]
     pub(super) skip_special: bool,
 
-    /// Preserve the times of files and directories, and the permissions of directories, which the receiver sets when everything
-    /// is there. Files have their permissions and links are links in any case. A receiver that is too old for this is sent
-    /// nothing
+    /// Preserve the times of files and directories, and the permissions of directories
+    ///
+    /// The receiver sets them when everything is there. Permissions of files, and links, are kept in any case. A receiver that is
+    /// too old for this is sent nothing.
     #[arg(long, env = "ADIEU_PRESERVE", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(), conflicts_with = "plain", help_heading = "What is sent")]
     pub(super) preserve: bool,
 
-    /// Say on stdout what would be sent, with sizes, and what is left out, and connect to nobody. With --report json it is one JSON
-    /// object a line
+    /// Print what would be sent, with sizes, and what would be left out, and connect to nobody; with --report json as JSON
     #[arg(long, env = "ADIEU_DRY_RUN", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(), conflicts_with = "plain", help_heading = "What is sent")]
     pub(super) dry_run: bool,
@@ -109,9 +112,9 @@ pub(crate) struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Accept {
-    /// On its disk, synced, under its name
+    /// On the receiver's disk, synced, under its name
     Stored,
-    /// That, or written to the receiver's stdout
+    /// Stored, or written to the receiver's stdout
     Written,
 }
 

@@ -12,13 +12,14 @@ use clap::{ArgAction, Args};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-/// What the shared options mean for a transfer.
-pub(crate) const IDLE_TIMEOUT: &str = "End the connection if the peer sends nothing, takes nothing and acknowledges nothing for this \
-    long while we wait for it, or takes and acknowledges nothing of what we send; our own slow input or output does not \
-    count. It is also how long the peer may take to say who \
-    it is (exit 5) [default: none; 30s for who it is; when listening, 10s for that at most]";
-pub(crate) const DEADLINE: &str = "End the command after this long, whatever happens: waiting for the peer, all attempts and the pauses \
-    between them included. Exit 5, or 6 if everything was sent and is not confirmed [default: none]";
+/// What the shared options mean for a transfer; and what the manual page says besides.
+pub(crate) const IDLE_TIMEOUT: &str = "End the connection if the peer sends nothing and takes nothing for this long while it is the peer's turn [default: none]";
+pub(crate) const IDLE_TIMEOUT_MORE: &str = "A slow input or output of this side does not count. The same limit bounds how long the peer \
+    may take to say who it is (exit 5), which without this option is 30s, and 10s at most for a client of a side that listens.";
+pub(crate) const DEADLINE: &str = "End the command after this long, whatever happens: waiting, all attempts and the pauses between them \
+    included [default: none]";
+pub(crate) const DEADLINE_MORE: &str =
+    "The exit status is 5, or 6 if everything was sent and is not confirmed.";
 
 /// Retries, if no number is given. The help says it too.
 const RETRIES: u32 = 10;
@@ -27,23 +28,27 @@ const RETRIES: u32 = 10;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Transfer")]
 pub(crate) struct Transfer {
-    /// Go on where a transfer was cut: the sender asks what is there and sends the rest, the receiver keeps what is not
-    /// whole as a partial; both compare its hash
+    /// Go on where a transfer was cut: the sender asks what is there and sends the rest, and the receiver keeps partials
+    ///
+    /// Both sides compare the hash of what is there.
     #[arg(long, env = "ADIEU_RESUME", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new())]
     pub(crate) resume: bool,
 
-    /// Try again this many times after the connection failed, the peer was silent, or damaged data was received
-    /// [default: 0; 10 without a number]. The connecting side pauses for 1 s to 30 s between attempts. The listening side
-    /// waits for the next client, however many strangers connect before it. The sender continues from what the receiver
-    /// has if the receiver has --resume, and begins again otherwise. A receiver that has stored everything but could not
-    /// say so waits 4 minutes for the sender, and exits 0 even if the sender does not return
+    /// Try again, at most this many times, if the connection fails, the peer is silent, or damaged data was received [default: 0;
+    /// 10 without a number]
+    ///
+    /// The side that connects pauses for 1 s to 30 s between attempts. The side that listens waits for the next client, however
+    /// many strangers connect before it. The sender goes on from what the receiver has if the receiver has --resume, and begins
+    /// again otherwise. A receiver that has stored everything, and could not say so, waits 4 minutes for the sender, and exits 0
+    /// even if it does not return.
     #[arg(long, value_name = "TIMES", env = "ADIEU_RETRY", hide_env_values = true, num_args = 0..=1,
           require_equals = true, default_missing_value = "10", value_parser = crate::options::number)]
     pub(crate) retry: Option<u32>,
 
-    /// A passphrase that both sides must have: authenticates and encrypts. On a command line others can see it; better
-    /// give it in ADIEU_SECRET or a file
+    /// A passphrase that both sides must have: it authenticates and encrypts
+    ///
+    /// On a command line others can see it: better put it in a file (--secret-file), or in ADIEU_SECRET.
     #[arg(
         long,
         value_name = "PASSPHRASE",
@@ -55,7 +60,7 @@ pub(crate) struct Transfer {
     )]
     pub(crate) secret: Option<String>,
 
-    /// The passphrase is what this file has, at most 64 KiB
+    /// Read the passphrase from this file, of at most 64 KiB
     #[arg(long, value_name = "FILE", env = "ADIEU_SECRET_FILE", hide_env_values = true,
           add = Rules::new().guards(|_| true))]
     pub(crate) secret_file: Option<PathBuf>,
@@ -63,7 +68,7 @@ pub(crate) struct Transfer {
     #[command(flatten)]
     pub(crate) rate: Rate,
 
-    /// When listening: write the port (or the socket's path) to this file once it listens
+    /// When listening: write the port, or the path of a Unix socket, to this file once adieu listens
     #[arg(long, value_name = "FILE", env = "ADIEU_PORT_FILE", hide_env_values = true,
           add = Rules::new().of_side(CommandSide::Listens))]
     pub(crate) port_file: Option<PathBuf>,

@@ -68,6 +68,14 @@ impl Opt {
         self.letter.map_or_else(|| format!("--{}", self.long), |letter| format!("-{letter}"))
     }
 
+    /// All of its names: `-w`, `--wait`.
+    pub(in crate::commands::nc) fn names(&self) -> Vec<String> {
+        let letter = self.letter.map(|letter| format!("-{letter}"));
+        // Of a letter's own name nothing is said twice.
+        let is_name = !self.long.is_empty() && (self.letter.is_none() || self.long.len() > 1);
+        letter.into_iter().chain(is_name.then(|| format!("--{}", self.long))).collect()
+    }
+
     /// Whether getopt_long does not tell the two apart: an abbreviation of both is one of the first.
     pub(in crate::commands::nc) fn comes_to_the_same(&self, other: &Self) -> bool {
         self.value.is_some() == other.value.is_some()
