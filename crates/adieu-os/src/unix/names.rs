@@ -88,6 +88,7 @@ pub(super) fn name_of(address: &SockAddr, part: Part, flags: libc::c_int) -> Opt
         Part::Service => (none, room),
     };
     let (address, length) = (address.as_ptr().cast(), address.len());
+    use_what_is_linked_in();
     #[expect(unsafe_code, reason = "std names neither addresses nor ports")]
     // SAFETY: the address is as long as it says, and the name has room for as many bytes as are given.
     let code = unsafe { libc::getnameinfo(address, length, host.0, host.1, service.0, service.1, flags) };
@@ -97,6 +98,35 @@ pub(super) fn name_of(address: &SockAddr, part: Part, flags: libc::c_int) -> Opt
     let bytes = name.map(|byte| byte.to_ne_bytes()[0]);
     Some(CStr::from_bytes_until_nul(&bytes).ok()?.to_string_lossy().into_owned())
 }
+
+/// In a static program: names are found by what is linked in, the file of hosts and DNS, whatever nsswitch.conf says.
+///
+/// Other ways to a name, such as systemd's or multicast DNS, are shared libraries, which need the C library that they were built for.
+/// Loaded into a static program with another version of it they end the process: an assertion of the loader fails under Debian 11, and
+/// SIGFPE comes under Debian 13, with a program that is linked on Debian 12.
+///
+/// Source: nss(5); nss/nss.h of the GNU C Library.
+#[cfg(all(target_os = "linux", target_env = "gnu", target_feature = "crt-static"))]
+fn use_what_is_linked_in() {
+    #[expect(unsafe_code, reason = "the crate libc does not declare it")]
+    unsafe extern "C" {
+        fn __nss_configure_lookup(
+            database: *const libc::c_char,
+            services: *const libc::c_char,
+        ) -> libc::c_int;
+    }
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        for (database, services) in [(c"hosts", c"files dns"), (c"services", c"files")] {
+            #[expect(unsafe_code, reason = "there is no other way to ask for it")]
+            // SAFETY: both are C strings, which it copies. It fails for a database that it does not know; it knows these.
+            let _ = unsafe { __nss_configure_lookup(database.as_ptr(), services.as_ptr()) };
+        }
+    });
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu", target_feature = "crt-static")))]
+fn use_what_is_linked_in() {}
 
 /// What `getaddrinfo` gives for a host, or for a service of this one.
 pub(super) fn ask(
@@ -116,6 +146,7 @@ pub(super) fn ask(
         ai_canonname: ptr::null_mut(),
         ai_next: ptr::null_mut(),
     };
+    use_what_is_linked_in();
     let pointer = |text: Option<&CStr>| text.map_or(ptr::null(), CStr::as_ptr);
     let mut first = ptr::null_mut();
     let before = io::Error::last_os_error();

@@ -9,7 +9,7 @@ use crate::printer::{answer, complain};
 use adieu::{Endpoint, describe_error};
 use std::fs::{self, File};
 use std::io;
-use std::net::{IpAddr, ToSocketAddrs};
+use std::net::IpAddr;
 use std::path::Path;
 
 /// Says what is wrong, or that nothing is.
@@ -80,12 +80,12 @@ fn cannot_listen(endpoint: &Endpoint) -> Option<String> {
         Endpoint::Tcp { host, port } | Endpoint::Tls { host, port } => match host.parse::<IpAddr>() {
             Ok(ip) if is_of_this_machine(ip) => None,
             Ok(_) => Some("this machine does not have that address".to_owned()),
-            Err(_) => match (host.as_str(), *port).to_socket_addrs() {
-                Ok(mut found) => {
-                    let has_one = found.any(|address| is_of_this_machine(address.ip()));
+            Err(_) => match adieu_os::look_up(host, *port) {
+                Ok(found) => {
+                    let has_one = found.iter().any(|address| is_of_this_machine(address.ip()));
                     (!has_one).then(|| "this machine has none of the addresses of that name".to_owned())
                 }
-                Err(error) => Some(describe_error(&error)),
+                Err(error) => Some(error.words()),
             },
         },
         Endpoint::Unix { path } => match fs::symlink_metadata(path) {
