@@ -175,7 +175,7 @@ fn build(parts: &Parts, folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// A DLL that Wine 8 does not have. It is looked for beside the program that needs it.
-fn build_processprng(folder: &Path) -> Result<PathBuf> {
+pub(crate) fn build_processprng(folder: &Path) -> Result<PathBuf> {
     let library = folder.join("bcryptprimitives.dll");
     let source = root()?.join("xtask/src/windows/processprng.c");
     compile(&["-shared".as_ref(), source.as_ref(), "-o".as_ref(), library.as_ref(), "-ladvapi32".as_ref()])?;
