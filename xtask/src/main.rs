@@ -6,9 +6,11 @@ mod book;
 mod capi;
 mod ci;
 mod circles;
+mod dist;
 mod features;
 mod fuzz;
 mod mutants;
+mod parts;
 mod peers;
 mod windows;
 
@@ -46,6 +48,8 @@ enum Task {
     Features,
     /// Makes the C library's header; builds, installs and tests the library
     Capi(capi::Arguments),
+    /// Makes what people install, in target/dist: static binaries, packages, a container image, sums
+    Dist(dist::Arguments),
     /// Builds for Windows and runs the tests under Wine; type-checks for macOS
     Windows(windows::Arguments),
 }
@@ -61,6 +65,7 @@ fn main() -> ExitCode {
         Task::Circles => circles::run(),
         Task::Features => features::run(),
         Task::Capi(arguments) => capi::run(&arguments),
+        Task::Dist(arguments) => dist::run(&arguments),
         Task::Windows(arguments) => windows::run(&arguments),
     };
     match done {

@@ -4,7 +4,7 @@ use super::crate_folder;
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const MAJOR: &str = env!("CARGO_PKG_VERSION_MAJOR");
@@ -20,10 +20,15 @@ pub(crate) struct Built {
 
 /// Builds the static and the shared library, optimized.
 pub(crate) fn build() -> Result<Built> {
+    build_by(crate::cargo()?)
+}
+
+/// The same with a cargo that has been told more: flags, or another folder to build in.
+pub(crate) fn build_by(mut cargo: Command) -> Result<Built> {
     let folder = crate::root()?.join("target/capi");
     fs::create_dir_all(&folder)?;
     let told = folder.join("native-static-libs");
-    let output = crate::cargo()?
+    let output = cargo
         .args(["rustc", "-p", "adieu-capi", "--lib", "--profile", PROFILE])
         .args(["--message-format", "json-render-diagnostics", "--", "--print"])
         .arg(format!("native-static-libs={}", told.display()))
@@ -57,16 +62,24 @@ pub(crate) fn libraries(messages: &[u8]) -> Result<Vec<PathBuf>> {
     Ok(libraries)
 }
 
-/// Installs below `prefix`, or below `destdir` as it is to be below `prefix` later.
-pub(super) fn install(prefix: &Path, destdir: Option<&Path>) -> Result<()> {
-    let prefix = std::path::absolute(prefix)?;
-    let below = match destdir {
+/// Where the library is installed.
+pub(crate) struct Place<'a> {
+    pub(crate) prefix: &'a Path,
+    /// The folder of libraries, below the prefix.
+    pub(crate) libdir: &'a str,
+    /// Everything is put below this folder, as it is to be below the prefix later.
+    pub(crate) destdir: Option<&'a Path>,
+}
+
+/// Installs what was built.
+pub(crate) fn install(built: &Built, place: &Place<'_>) -> Result<()> {
+    let prefix = std::path::absolute(place.prefix)?;
+    let below = match place.destdir {
         // A path that is absolute would stand for itself.
         Some(destdir) => destdir.join(prefix.strip_prefix("/").unwrap_or(&prefix)),
         None => prefix.clone(),
     };
-    let built = build()?;
-    let (include, lib) = (below.join("include"), below.join("lib"));
+    let (include, lib) = (below.join("include"), below.join(place.libdir));
     let pkgconfig = lib.join("pkgconfig");
     for folder in [&include, &pkgconfig] {
         fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
@@ -78,7 +91,7 @@ pub(super) fn install(prefix: &Path, destdir: Option<&Path>) -> Result<()> {
         install_library(library, &below, &lib)?;
     }
     let told = pkgconfig.join("adieu.pc");
-    fs::write(&told, pkg_config(&prefix, &built.private_libs))?;
+    fs::write(&told, pkg_config(&prefix, place.libdir, &built.private_libs))?;
     println!("{}", told.display());
     Ok(())
 }
@@ -109,7 +122,7 @@ fn install_library(library: &Path, below: &Path, lib: &Path) -> Result<()> {
 
 /// The standard library's own debugging information is several times as long as all code. Where there is no strip(1) it stays.
 fn strip(library: &Path) {
-    let mut command = std::process::Command::new("strip");
+    let mut command = Command::new("strip");
     let _ = command.arg("--strip-debug").arg(library).stderr(Stdio::null()).status();
 }
 
@@ -134,9 +147,9 @@ fn link(_: &str, _: &Path) -> Result<()> {
     Ok(())
 }
 
-fn pkg_config(prefix: &Path, private_libs: &str) -> String {
+fn pkg_config(prefix: &Path, libdir: &str, private_libs: &str) -> String {
     format!(
-        "prefix={}\nincludedir=${{prefix}}/include\nlibdir=${{prefix}}/lib\n\n\
+        "prefix={}\nincludedir=${{prefix}}/include\nlibdir=${{prefix}}/{libdir}\n\n\
          Name: adieu\n\
          Description: Finishes network connections properly, and tells the truth about how they ended\n\
          Version: {VERSION}\n\

@@ -8,7 +8,7 @@ mod install;
 mod matrix;
 mod programs;
 
-pub(crate) use install::{build, libraries};
+pub(crate) use install::{Place, build, build_by, install, libraries};
 pub(crate) use programs::{CPP, DIALECTS, compile};
 
 use anyhow::Result;
@@ -25,6 +25,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DIR", group = "what")]
     prefix: Option<PathBuf>,
 
+    /// With --prefix: the folder of libraries below it, such as lib64
+    #[arg(long, value_name = "DIR", requires = "prefix", default_value = "lib")]
+    libdir: String,
+
     /// With --prefix: put everything below this directory instead, for a package
     #[arg(long, value_name = "DIR", requires = "prefix")]
     destdir: Option<PathBuf>,
@@ -36,11 +40,12 @@ pub(crate) struct Arguments {
 
 /// Without an argument adieu.h is written.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let Arguments { check, prefix, destdir, test } = arguments;
+    let Arguments { check, prefix, libdir, destdir, test } = arguments;
     if *check {
         header::check()
     } else if let Some(prefix) = prefix {
-        install::install(prefix, destdir.as_deref())
+        let destdir = destdir.as_deref();
+        install(&build()?, &Place { prefix, libdir, destdir })
     } else if *test {
         programs::test()
     } else {
@@ -49,6 +54,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// The crate's directory.
-fn crate_folder() -> Result<PathBuf> {
+pub(crate) fn crate_folder() -> Result<PathBuf> {
     Ok(crate::root()?.join("crates/adieu-capi"))
 }

@@ -1,6 +1,6 @@
 //! The examples and tests in C and C++: built in each dialect against what is installed, and run, also under valgrind.
 
-use super::{crate_folder, install, matrix};
+use super::{Place, build, crate_folder, install, matrix};
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
 use std::fs;
@@ -42,7 +42,8 @@ pub(super) fn test() -> Result<()> {
     let stage = crate::root()?.join("target/capi/stage");
     // What an earlier version has left there would be found too.
     let _ = fs::remove_dir_all(&stage);
-    install::install(&stage, None)?;
+    let place = Place { prefix: &stage, libdir: "lib", destdir: None };
+    install(&build()?, &place)?;
     let folder = crate::root()?.join("target/capi/programs");
     fs::create_dir_all(&folder)?;
     let installed = Installed {

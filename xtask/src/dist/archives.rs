@@ -1,0 +1,80 @@
+//! An archive for each system: the program, its licences, manual pages and completions, to be unpacked anywhere.
+//!
+//! It is a .tar.gz for Windows too, whose tar.exe (since Windows 10 1803) unpacks it.
+
+use super::layout::{Tree, gzip};
+use super::pages::{self, Page};
+use super::steps::Steps;
+use super::target::Target;
+use super::{Plan, mebibytes, target};
+use crate::root;
+use anyhow::{Context, Result, ensure};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+const DOCUMENTS: [&str; 4] = ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"];
+
+pub(super) fn make(plan: &Plan, steps: &mut Steps) {
+    for target in &plan.targets {
+        steps.run(&format!("archive for {}", target.name), || {
+            // Those of the program that runs on this system: they are the same for all.
+            let native = plan.program(&target::ALL[0]);
+            let (manual, completions) = (pages::manual(&native)?, pages::completions(&native)?);
+            let path = plan.out.join(format!("{}.tar.gz", target.stem()));
+            archive(plan, target, &manual, &completions, &path)?;
+            mebibytes(&path)
+        });
+    }
+}
+
+fn archive(plan: &Plan, target: &Target, manual: &[Page], completions: &[Page], path: &Path) -> Result<()> {
+    let place = tempfile::tempdir()?;
+    let stem = target.stem();
+    let tree = Tree { below: place.path() };
+    tree.put(&format!("{stem}/{}", target.program), &fs::read(plan.program(target))?, 0o755)?;
+    for name in DOCUMENTS {
+        tree.copy(&root()?.join(name), &format!("{stem}/{name}"))?;
+    }
+    tree.put(&format!("{stem}/THIRD-PARTY"), &fs::read(plan.third_party(target))?, 0o644)?;
+    for (name, text) in manual {
+        tree.put(&format!("{stem}/man/{name}"), text.as_bytes(), 0o644)?;
+    }
+    for (shell, text) in completions {
+        tree.put(&format!("{stem}/completions/adieu.{shell}"), text.as_bytes(), 0o644)?;
+    }
+    fs::write(path, gzip(&tar(place.path(), &stem, plan.epoch)?)?)?;
+    Ok(())
+}
+
+/// The same bytes for the same files, whoever has made them and when.
+fn tar(folder: &Path, name: &str, epoch: u64) -> Result<Vec<u8>> {
+    let output = Command::new("tar")
+        .current_dir(folder)
+        .args(["--create", "--format=ustar", "--sort=name", "--owner=0", "--group=0", "--numeric-owner"])
+        .args([&format!("--mtime=@{epoch}"), name])
+        .output()
+        .context("tar does not start")?;
+    ensure!(output.status.success(), "tar: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+    Ok(output.stdout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn an_archive_does_not_know_when_it_was_made() {
+        let made = |time: Duration| {
+            let folder = tempfile::tempdir().expect("there is room");
+            let tree = Tree { below: folder.path() };
+            tree.put("adieu/man/adieu.1", b"a page", 0o644).expect("there is room");
+            tree.put("adieu/adieu", b"a program", 0o755).expect("there is room");
+            let file = fs::File::options().write(true).open(folder.path().join("adieu/adieu"));
+            file.and_then(|file| file.set_modified(std::time::UNIX_EPOCH + time)).expect("it is ours");
+            tar(folder.path(), "adieu", 1_000_000_000).expect("tar")
+        };
+        assert_eq!(made(Duration::from_secs(1)), made(Duration::from_secs(2_000_000_000)));
+    }
+}

@@ -1,0 +1,83 @@
+//! The C library as a package: shared and static library, header, pkg-config file, and its documentation.
+
+use super::layout::{self, Family, Tree};
+use super::{Plan, VERSION, binaries, components, licences, packages, target};
+use crate::capi::{self, Place};
+use crate::{cargo, root};
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Debian's folder of libraries for this machine.
+const DEBIAN_LIBRARIES: &str = "lib/x86_64-linux-gnu";
+
+const SONAME: &str = concat!("libadieu.so.", env!("CARGO_PKG_VERSION_MAJOR"));
+
+/// The package's name, which each family makes in its own way.
+pub(super) fn package(family: Family) -> &'static str {
+    match family {
+        Family::Debian => "libadieu-dev",
+        Family::RedHat => "libadieu-devel",
+    }
+}
+
+/// What was built, installed as for both families, below a folder of its own.
+fn built(plan: &Plan, family: Family) -> PathBuf {
+    plan.work.join("c-library").join(family.folder())
+}
+
+/// Builds it, and its licences.
+pub(super) fn build(plan: &Plan) -> Result<String> {
+    let mut command = cargo()?;
+    // `--quick` takes what `cargo xtask ci` has built for its tests.
+    if !plan.quick {
+        let work = plan.work.join("cargo-c-library");
+        let folders = binaries::folders(&root()?, &work)?;
+        command
+            .env("CARGO_TARGET_DIR", &work)
+            .env("CARGO_INCREMENTAL", "0")
+            .env_remove("RUSTFLAGS")
+            .env("CARGO_ENCODED_RUSTFLAGS", binaries::rustflags(&[], &folders));
+    }
+    let library = capi::build_by(command)?;
+    for family in [Family::Debian, Family::RedHat] {
+        let folder = built(plan, family);
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        let libdir = match family {
+            Family::Debian => DEBIAN_LIBRARIES,
+            Family::RedHat => "lib64",
+        };
+        capi::install(&library, &Place { prefix: Path::new("/usr"), libdir, destdir: Some(&folder) })?;
+    }
+    Ok("built and installed below a folder".to_owned())
+}
+
+/// Makes the tree of its package.
+pub(super) fn stage(plan: &Plan, family: Family, below: &Path) -> Result<()> {
+    let tree = Tree { below };
+    tree.copy(&built(plan, family).join("usr"), "usr")?;
+    if family == Family::RedHat {
+        replace_links(&tree)?;
+    }
+    let package = package(family);
+    let documents = format!("usr/share/doc/{package}");
+    tree.copy(&root()?.join("docs/c.md"), &format!("{documents}/c.md"))?;
+    tree.copy(&capi::crate_folder()?.join("examples"), &format!("{documents}/examples"))?;
+    let components = components::of("adieu-capi", target::ALL[0].triple)?;
+    let third_party = licences::third_party(&components, &[target::STD])?;
+    layout::licences(family, &tree, package, &third_party, &packages::changelog(plan, package)?)
+}
+
+/// cargo-generate-rpm has no links: the library is called by its soname, and what is linked against is a script for the linker.
+///
+/// Source: the manual of GNU ld, "Implicit Linker Scripts".
+fn replace_links(tree: &Tree<'_>) -> Result<()> {
+    let folder = tree.below.join("usr/lib64");
+    for name in ["libadieu.so", SONAME] {
+        fs::remove_file(folder.join(name)).with_context(|| format!("there is no {name}"))?;
+    }
+    fs::rename(folder.join(format!("libadieu.so.{VERSION}")), folder.join(SONAME))?;
+    tree.put("usr/lib64/libadieu.so", format!("INPUT(/usr/lib64/{SONAME})\n").as_bytes(), 0o644)
+}

@@ -1,0 +1,68 @@
+//! Manual pages and completions, by the built program itself: it has them from its own definitions.
+
+use anyhow::{Context, Result, ensure};
+use std::path::Path;
+use std::process::Command;
+
+/// A file's name and its text.
+pub(super) type Page = (String, String);
+
+/// The shells that packages have completions for.
+pub(super) const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
+
+/// The manual pages that the program makes, each with the name of its file, such as `adieu-relay.1`.
+pub(super) fn manual(program: &Path) -> Result<Vec<Page>> {
+    let mut pages = vec![("adieu.1".to_owned(), say(program, &["man"])?)];
+    for command in commands(&say(program, &["--help"])?) {
+        pages.push((format!("adieu-{command}.1"), say(program, &["man", &command])?));
+    }
+    ensure!(pages.len() > 5, "the help names {} commands", pages.len() - 1);
+    for (name, text) in &pages {
+        ensure!(text.contains(".TH "), "{name} is no manual page");
+    }
+    Ok(pages)
+}
+
+/// The script of each of [`SHELLS`].
+pub(super) fn completions(program: &Path) -> Result<Vec<Page>> {
+    let script = |shell: &&str| Ok(((*shell).to_owned(), say(program, &["completions", shell])?));
+    SHELLS.iter().map(script).collect()
+}
+
+/// The commands that the help lists under `Commands:`, but for the help itself.
+fn commands(help: &str) -> Vec<String> {
+    let listed =
+        help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    // What a long sentence goes on with stands further right.
+    let names = listed.filter_map(|line| line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')));
+    let words = names.filter_map(|line| line.split_whitespace().next());
+    words.filter(|word| *word != "help").map(str::to_owned).collect()
+}
+
+fn say(program: &Path, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(program)
+        .args(arguments)
+        .output()
+        .with_context(|| format!("{} does not start", program.display()))?;
+    ensure!(
+        output.status.success(),
+        "adieu {}: {}\n{}",
+        arguments.join(" "),
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).context("adieu prints UTF-8")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_the_first_words_under_their_heading() {
+        let help = "Usage: adieu\n\nCommands:\n  connect  Connect: one\n           line more\n  nc       A netcat\n  \
+                    help     Print\n\nOptions:\n  -h  Print\n";
+        assert_eq!(commands(help), ["connect", "nc"]);
+        assert_eq!(commands("nothing\n"), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,158 @@
+//! The software bill of materials of a binary: CycloneDX 1.5 in JSON.
+//!
+//! cargo-cyclonedx is not used: it writes into the folders of the sources, lists what is in the workspace and not what is linked
+//! into a binary, and takes a minute to build. What it would say is [`Component`], which THIRD-PARTY needs too.
+//!
+//! Source: the CycloneDX specification 1.5, <https://cyclonedx.org/docs/1.5/json/>.
+
+use super::components::Component;
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use std::process::Command;
+
+/// A library of the system that is linked in: a package of Debian's.
+pub(super) struct Library {
+    pub(super) package: String,
+    pub(super) version: String,
+}
+
+/// What dpkg knows of a package that is installed here.
+///
+/// # Errors
+///
+/// It is not installed.
+pub(super) fn library(package: &str) -> Result<Library> {
+    let output = Command::new("dpkg-query")
+        .args(["--show", "--showformat=${Version}", package])
+        .output()
+        .context("dpkg-query does not start")?;
+    ensure!(output.status.success(), "{package} is not installed");
+    Ok(Library { package: package.to_owned(), version: String::from_utf8(output.stdout)? })
+}
+
+/// The document for the program that `package` builds.
+///
+/// # Errors
+///
+/// The package is not among its own components.
+pub(super) fn document(
+    package: &str,
+    components: &[Component],
+    libraries: &[Library],
+    timestamp: &str,
+) -> Result<String> {
+    let own = components
+        .iter()
+        .find(|component| component.name == package)
+        .with_context(|| format!("{package} is not among its components"))?;
+    let others = components.iter().filter(|component| component.name != package);
+    let mut listed: Vec<Value> = others.map(|component| described(component, "library")).collect();
+    listed.extend(libraries.iter().map(|Library { package, version }| {
+        let purl = library_purl(package, version);
+        json!({ "type": "library", "bom-ref": purl, "name": package, "version": version, "purl": purl })
+    }));
+    let mut dependencies: Vec<Value> = Vec::new();
+    for component in components {
+        let mut refs: Vec<String> =
+            component.uses.iter().map(|(name, version)| purl(name, version)).collect();
+        if component.name == package {
+            refs.extend(libraries.iter().map(|library| library_purl(&library.package, &library.version)));
+        }
+        dependencies.push(json!({ "ref": purl(&component.name, &component.version), "dependsOn": refs }));
+    }
+    let document = json!({
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "version": 1,
+        "metadata": {
+            "timestamp": timestamp,
+            "tools": { "components": [{ "type": "application", "name": "cargo xtask dist" }] },
+            "component": described(own, "application"),
+        },
+        "components": listed,
+        "dependencies": dependencies,
+    });
+    Ok(format!("{}\n", serde_json::to_string_pretty(&document)?))
+}
+
+/// A package URL. Source: the purl specification, type `cargo`.
+fn purl(name: &str, version: &str) -> String {
+    format!("pkg:cargo/{name}@{}", version.replace('+', "%2B"))
+}
+
+fn library_purl(package: &str, version: &str) -> String {
+    format!("pkg:deb/debian/{package}@{}", version.replace('+', "%2B").replace(':', "%3A"))
+}
+
+fn described(component: &Component, kind: &str) -> Value {
+    let Component { name, version, licence, repository, description, checksum, .. } = component;
+    let purl = purl(name, version);
+    let mut value = json!({
+        "type": kind,
+        "bom-ref": purl,
+        "name": name,
+        "version": version,
+        "licenses": [{ "expression": spdx(licence) }],
+        "purl": purl,
+    });
+    if let Some(description) = description {
+        value["description"] = json!(description);
+    }
+    if let Some(checksum) = checksum {
+        value["hashes"] = json!([{ "alg": "SHA-256", "content": checksum }]);
+    }
+    if let Some(repository) = repository {
+        value["externalReferences"] = json!([{ "type": "vcs", "url": repository }]);
+    }
+    value
+}
+
+/// Old manifests write `MIT/Apache-2.0`, which is no SPDX expression.
+fn spdx(licence: &str) -> String {
+    licence.replace('/', " OR ")
+}
+
+/// What a reference points to that is not listed, and what is listed twice: there must be none.
+#[cfg(test)]
+fn dangling(document: &Value) -> Vec<String> {
+    let mut listed = std::collections::BTreeSet::new();
+    let mut wrong = Vec::new();
+    let own = &document["metadata"]["component"];
+    let components = document["components"].as_array().into_iter().flatten();
+    for component in components.chain([own]) {
+        let name = component["bom-ref"].as_str().unwrap_or_default().to_owned();
+        if !listed.insert(name.clone()) {
+            wrong.push(name);
+        }
+    }
+    for dependency in document["dependencies"].as_array().into_iter().flatten() {
+        let uses = dependency["dependsOn"].as_array().into_iter().flatten();
+        for name in uses.chain([&dependency["ref"]]).filter_map(Value::as_str) {
+            if !listed.contains(name) {
+                wrong.push(name.to_owned());
+            }
+        }
+    }
+    wrong
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::components;
+    use super::*;
+
+    #[test]
+    fn every_reference_of_the_bill_is_listed_once() {
+        let components = components::of("adieu-cli", "x86_64-unknown-linux-gnu").expect("cargo knows");
+        let libraries = [Library { package: "libc6-dev".into(), version: "2.36-9+deb12u1".into() }];
+        let text = document("adieu-cli", &components, &libraries, "2026-01-01T00:00:00Z").expect("it is");
+        let value: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(dangling(&value), Vec::<String>::new());
+        assert_eq!(value["components"].as_array().map(Vec::len), Some(components.len()));
+        assert!(text.contains("pkg:deb/debian/libc6-dev@2.36-9%2Bdeb12u1"), "{text}");
+        assert_eq!(
+            text,
+            document("adieu-cli", &components, &libraries, "2026-01-01T00:00:00Z").expect("it is")
+        );
+    }
+}

@@ -1,0 +1,59 @@
+//! SHA256SUMS, as `sha256sum --check` reads it.
+
+use super::Plan;
+use super::steps::Steps;
+use anyhow::{Context, Result, ensure};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+const NAME: &str = "SHA256SUMS";
+
+pub(super) fn make(plan: &Plan, steps: &mut Steps) {
+    steps.run(NAME, || {
+        let names = files(&plan.out)?;
+        let sums = sums(&plan.out, &names)?;
+        fs::write(plan.out.join(NAME), sums)?;
+        Ok(format!("{} files", names.len()))
+    });
+}
+
+/// The files of the folder by name, without those in folders below it.
+fn files(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().into_string().ok().context("our files have names in ASCII")?;
+        if entry.file_type()?.is_file() && name != NAME {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn sums(folder: &Path, names: &[String]) -> Result<String> {
+    let output = Command::new("sha256sum")
+        .current_dir(folder)
+        .args(names)
+        .output()
+        .context("sha256sum does not start")?;
+    ensure!(output.status.success(), "sha256sum: {}", output.status);
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_file_has_its_sum() {
+        let folder = tempfile::tempdir().expect("there is room");
+        fs::write(folder.path().join("empty"), "").expect("there is room");
+        fs::create_dir(folder.path().join("container")).expect("there is room");
+        let names = files(folder.path()).expect("it can be listed");
+        assert_eq!(names, ["empty"]);
+        let expected = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  empty\n";
+        assert_eq!(sums(folder.path(), &names).expect("it has sums"), expected);
+    }
+}

@@ -1,0 +1,68 @@
+//! An .rpm is installed by rpm in a fresh root with a database of its own, used, and erased without a trace.
+//!
+//! The root's programs are Debian's, and rpm's database does not know them, so dependencies are not checked: those of our packages
+//! are looked at by themselves.
+
+use super::super::{Plan, packages, target};
+use super::debian::{BASE, FOR_C};
+use super::root::{Root, succeed};
+use super::use_package;
+use crate::parts;
+use anyhow::{Context, Result, ensure};
+use std::path::Path;
+use std::process::Command;
+
+pub(in super::super) fn program(plan: &Plan, package: &Path) -> Result<String> {
+    packages::is_there(package)?;
+    let root = Root::make(&plan.work.join("root-rpm"), &BASE)?;
+    let needs = rpm_says(package, "--requires")?;
+    let unmet = needs.lines().find(|line| !line.starts_with("rpmlib(") && *line != "/bin/sh");
+    ensure!(unmet.is_none(), "the static program needs nothing, and its package says: {needs}");
+    around(&root, package, "adieu", || {
+        use_package::program(&root)?;
+        use_package::alternatives(&root, "/usr/bin/nc")?;
+        use_package::units(&root)
+    })
+}
+
+pub(in super::super) fn c_library(plan: &Plan, package: &Path) -> Result<String> {
+    packages::is_there(package)?;
+    let root = Root::make(&plan.work.join("root-rpm-c"), &[&BASE[..], &FOR_C[..]].concat())?;
+    let provides = rpm_says(package, "--provides")?;
+    ensure!(provides.contains("libadieu.so.0"), "the package of the library provides: {provides}");
+    around(&root, package, "libadieu-devel", || {
+        // Debian's loader and pkg-config do not look in lib64, where Red Hat's do.
+        let folder = root.folder();
+        std::fs::write(folder.join("etc/ld.so.conf.d/lib64.conf"), "/usr/lib64\n")?;
+        root.sh("ldconfig")?;
+        let done = use_package::c_library(&root, &plan.program(&target::ALL[0]));
+        std::fs::remove_file(folder.join("etc/ld.so.conf.d/lib64.conf"))?;
+        done
+    })
+}
+
+fn rpm_says(package: &Path, query: &str) -> Result<String> {
+    parts::require(&[("rpm", "rpm")])?;
+    let output = Command::new("rpm").args(["--query", query, "--package"]).arg(package).output()?;
+    ensure!(output.status.success(), "rpm {query}: {}", output.status);
+    String::from_utf8(output.stdout).context("rpm prints ASCII for our packages")
+}
+
+/// Installs a package, verifies and uses it, erases it, and compares.
+fn around(root: &Root, package: &Path, name: &str, body: impl FnOnce() -> Result<()>) -> Result<String> {
+    let rpm = |arguments: &[&str]| {
+        let mut command = Command::new("rpm");
+        command.arg("--root").arg(root.folder()).args(["--dbpath", "/var/lib/rpm"]).args(arguments);
+        command
+    };
+    let before = root.snapshot()?;
+    succeed(rpm(&["--install", "--nodeps", "--nosignature"]).arg(package))?;
+    let installed = before.differences(&root.snapshot()?).len();
+    ensure!(installed > 3, "rpm has installed {installed} files");
+    succeed(&mut rpm(&["--verify", "--nodeps", name]))?;
+    body()?;
+    succeed(&mut rpm(&["--erase", "--nodeps", name]))?;
+    let left = before.differences(&root.snapshot()?);
+    ensure!(left.is_empty(), "after {name} was erased these remain: {}", left.join(", "));
+    Ok(format!("{installed} files and folders came and went"))
+}
