@@ -10,23 +10,26 @@ mod outputs;
 mod situation;
 mod stage;
 
+use crate::bounds::Bounds;
+use crate::nanos::Nanos;
 use crate::peer_watch::PeerWatch;
 use crate::timers::Timers;
+use crate::vocabulary::Moments;
 use crate::{
-    Action, Call, Config, Counts, Ending, Evidence, Fault, FaultKind, InputGrace, InputSilence, LocalEnd,
-    Milestones, Missing, Outcome, Phase, Sample, Side, Signal, SocketError, Time, Timer, Waiting,
+    Action, Call, Config, Counts, Ending, Evidence, Fault, FaultKind, LocalEnd, Missing, Phase, Sample, Side,
+    Signal, SocketError, Time, Timer, Waiting,
 };
 use ack_wait::AckWait;
 use acks::Acks;
 use core::time::Duration;
-use stage::{Decision, FinHold, InputHalf, ReceiveHalf, SendHalf, Stage};
+use stage::{InputHalf, ReceiveHalf, SendHalf, Stage};
 
 /// One connection, from the start of connecting to its one [`Outcome`].
 ///
 /// The grammar of its use stands in the [crate's documentation](crate).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Connection {
-    config: Config,
+    bounds: Bounds,
     stage: Stage,
     send: SendHalf,
     receive: ReceiveHalf,
@@ -37,10 +40,10 @@ pub struct Connection {
     is_relayed: bool,
     /// Our sending side was kept open for a silent peer for long enough.
     peer_grace_over: bool,
-    /// Our FIN is held back after our input's end.
-    fin_hold: Option<FinHold>,
+    /// Our FIN is held back after our input's end, until the peer has ended or this time has come.
+    fin_held_until: Option<Nanos>,
     /// Until then our end waits for the EOF of a peer that has ended its stream.
-    end_held_until: Option<Time>,
+    end_held_until: Option<Nanos>,
     /// The transport itself still has octets to send: TLS records.
     owes: bool,
     /// The program says when to close; until then an ended connection stays open.
@@ -50,7 +53,7 @@ pub struct Connection {
     /// Octets that were sent before the connection was given to us and not acknowledged then.
     sent_before: u64,
     counts: Counts,
-    milestones: Milestones,
+    moments: Moments,
     ended_first: Option<Side>,
     evidence: Evidence,
     /// The phase in which the first fault was told; it is there exactly if `evidence.fault` is.
@@ -69,7 +72,7 @@ impl Connection {
     pub fn new(config: Config) -> Self {
         Self {
             evidence: Evidence { end_mark: config.end_mark.then_some(false), ..Evidence::default() },
-            config,
+            bounds: config.into(),
             stage: Stage::Connecting { handshaking: false },
             send: SendHalf::Open,
             receive: ReceiveHalf::Open,
@@ -77,14 +80,14 @@ impl Connection {
             output_end_awaited: false,
             is_relayed: false,
             peer_grace_over: false,
-            fin_hold: None,
+            fin_held_until: None,
             end_held_until: None,
             owes: false,
             held: false,
             has_enough: false,
             sent_before: 0,
             counts: Counts::default(),
-            milestones: Milestones::default(),
+            moments: Moments::default(),
             ended_first: None,
             fault_phase: Phase::Connecting,
             acks: Acks::default(),
@@ -102,7 +105,7 @@ impl Connection {
     pub fn handle_handshake(&mut self, now: Time) {
         if let Stage::Connecting { handshaking } = &mut self.stage {
             *handshaking = true;
-            self.timers.peer_acted(now);
+            self.timers.peer_acted(now.into());
         }
     }
 
@@ -110,7 +113,7 @@ impl Connection {
     pub fn handle_connected(&mut self, now: Time) {
         if let Stage::Connecting { .. } = self.stage {
             self.stage = Stage::Open;
-            self.milestones.connected = Some(now);
+            self.moments.connected = Some(now.into());
             self.timers.start_over();
         }
     }
@@ -123,33 +126,37 @@ impl Connection {
 
     /// No address could be connected to.
     pub fn handle_connect_failed(&mut self, now: Time, fault: Fault) {
-        self.evidence.fault.get_or_insert(fault);
+        if !self.is_closed() {
+            self.evidence.fault.get_or_insert(fault);
+        }
         let ending = match fault.kind {
             FaultKind::TimedOut => Ending::TimedOut { timer: Timer::Kernel },
             _ => Ending::NoConnection,
         };
-        self.decide(now, ending);
+        self.decide(now.into(), ending);
     }
 
     // ---- inputs: the peer ----
 
     /// `recv` gave `n` bytes.
     pub fn handle_received(&mut self, now: Time, n: u64) {
+        let now = now.into();
         self.counts.received += n;
-        self.milestones.first_received.get_or_insert(now);
+        self.moments.first_received.get_or_insert(now);
         self.timers.peer_acted(now);
     }
 
     /// `recv` returned 0. After a fault this proves nothing, and changes nothing but that no more will come.
     pub fn handle_eof(&mut self, now: Time) {
-        if !self.is_receiving() {
+        if !self.is_receiving() || self.is_closed() {
             return;
         }
+        let now = now.into();
         self.receive = ReceiveHalf::Eof;
         self.end_held_until = None;
         if self.evidence.fault.is_none() {
             self.evidence.eof = true;
-            self.milestones.peer_eof = Some(now);
+            self.moments.peer_eof = Some(now);
             self.ended_first.get_or_insert(Side::Peer);
         }
         self.timers.peer_acted(now);
@@ -163,9 +170,10 @@ impl Connection {
         if self.receive != ReceiveHalf::Open || self.evidence.fault.is_some() {
             return;
         }
+        let now = Nanos::from(now);
         self.receive = ReceiveHalf::StreamEnded;
-        self.end_held_until = self.config.end_hold.map(|hold| now.saturating_add(hold));
-        self.milestones.stream_end = Some(now);
+        self.end_held_until = self.bounds.end_hold.map(|hold| now.saturating_add(hold));
+        self.moments.stream_end = Some(now);
         self.ended_first.get_or_insert(Side::Peer);
         self.timers.peer_acted(now);
         self.update_timers(now);
@@ -183,7 +191,8 @@ impl Connection {
     pub fn handle_accepted(&mut self, now: Time, n: u64) {
         debug_assert!(self.counts.accepted + n <= self.counts.read, "more accepted than was read");
         self.counts.accepted += n;
-        self.milestones.first_accepted.get_or_insert(now);
+        let now = now.into();
+        self.moments.first_accepted.get_or_insert(now);
         // Our kernel's room says nothing of the peer where acknowledgements do: it is megabytes.
         if self.evidence.unacknowledged.is_none() {
             self.timers.peer_took(now);
@@ -195,6 +204,13 @@ impl Connection {
     /// A call told an error. Only the first that names a cause counts, by the order in which the peer has sent: a broken
     /// transport that is received after a reset was told is the cause. What was received before is still to be handed on.
     pub fn handle_fault(&mut self, now: Time, fault: Fault) {
+        self.note_fault(now.into(), fault);
+    }
+
+    fn note_fault(&mut self, now: Nanos, fault: Fault) {
+        if self.is_closed() {
+            return;
+        }
         match self.evidence.fault {
             None => {
                 self.fault_phase = self.phase();
@@ -223,38 +239,43 @@ impl Connection {
     /// what came before it.
     pub fn handle_enough(&mut self, now: Time) {
         self.has_enough = true;
-        self.conclude(now);
+        self.conclude(now.into());
     }
 
     /// After a fault, `recv` has nothing more to give.
     pub fn handle_exhausted(&mut self, now: Time) {
         if self.evidence.fault.is_some() && self.is_receiving() {
             self.receive = ReceiveHalf::Failed;
-            self.conclude(now);
+            self.conclude(now.into());
         }
     }
 
     /// The stream's own end mark was seen.
     pub fn handle_end_mark(&mut self) {
-        if let Some(seen) = &mut self.evidence.end_mark {
+        if let Some(seen) =
+            self.evidence.end_mark.as_mut().filter(|_| !matches!(self.stage, Stage::Closed(_)))
+        {
             *seen = true;
         }
     }
 
     /// The stream was cut where no end is possible: from now on it is one that has an end mark, and it was not seen.
     pub fn handle_missing_end_mark(&mut self) {
-        self.evidence.end_mark.get_or_insert(false);
+        if !self.is_closed() {
+            self.evidence.end_mark.get_or_insert(false);
+        }
     }
 
     /// The answer to [`Action::ShutdownSend`].
     pub fn handle_shutdown(&mut self, now: Time, result: Result<(), Fault>) {
+        let now = now.into();
         self.answered(Action::ShutdownSend);
         match result {
             Ok(()) => {
                 self.send = SendHalf::Shut;
-                self.milestones.shutdown_send = Some(now);
-                let idle = [self.config.idle_timeout, self.config.idle_timeout_after_fin];
-                self.config.idle_timeout = idle.into_iter().flatten().min();
+                self.moments.shutdown_send = Some(now);
+                let idle = [self.bounds.idle_timeout, self.bounds.idle_timeout_after_fin];
+                self.bounds.idle_timeout = idle.into_iter().flatten().min();
                 self.ended_first.get_or_insert(Side::Us);
                 self.timers.peer_took(now);
                 self.conclude(now);
@@ -264,19 +285,20 @@ impl Connection {
                 if fault.kind == FaultKind::NotConnected && self.evidence.fault.is_none() {
                     self.sample_due = true;
                 }
-                self.handle_fault(now, fault);
+                self.note_fault(now, fault);
             }
         }
     }
 
     /// The answer to [`Action::Sample`].
     pub fn handle_sample(&mut self, now: Time, sample: Sample) {
+        let now = now.into();
         self.answered(Action::Sample);
         self.sample_due = false;
         if let Stage::Decided { looked, .. } = &mut self.stage {
             *looked = true;
         }
-        self.timers.checked(sample.path.answer_within);
+        self.timers.checked(sample.path.answer_within.map(Nanos::from));
         if !self.evidence.end_refused {
             self.note_acknowledgements(now, &sample);
         }
@@ -291,24 +313,24 @@ impl Connection {
             }
             SocketError::Fault(fault) => {
                 self.evidence.socket_error_clear = Some(false);
-                self.handle_fault(now, fault);
+                self.note_fault(now, fault);
             }
         }
         self.judge_sample(now, sample);
         self.update_timers(now);
     }
 
-    fn note_acknowledgements(&mut self, now: Time, sample: &Sample) {
+    fn note_acknowledgements(&mut self, now: Nanos, sample: &Sample) {
         let known = self.acks.acknowledged();
         if self.acks.look(sample.unacknowledged, self.taken(), &mut self.evidence) {
             // It came when the peer was last heard, and not when we looked.
-            let heard = now.saturating_sub(sample.path.last_heard.unwrap_or_default());
+            let heard = now.saturating_sub(sample.path.last_heard.map(Nanos::from).unwrap_or_default());
             self.timers.peer_took(heard);
         }
         if self.evidence.fin_acknowledged == Some(true) {
-            self.milestones.acknowledged.get_or_insert(now);
+            self.moments.acknowledged.get_or_insert(now);
         }
-        if self.config.dead_peer.is_some() {
+        if self.bounds.dead_peer.is_some() {
             let has_acknowledged = self.acks.acknowledged() > known;
             self.watch.look(now, &sample.path, self.situation().outstanding, has_acknowledged);
         }
@@ -325,7 +347,7 @@ impl Connection {
     pub fn handle_input(&mut self, n: u64) {
         self.counts.read += n;
         if n > 0 {
-            self.config.unused_input_grace = None;
+            self.bounds.unused_input_grace = None;
         }
         self.timers.input_acted();
     }
@@ -344,12 +366,16 @@ impl Connection {
     /// If the connection ends meanwhile for another reason than a failure of our own, it is closed and not aborted: everything
     /// that our input gave is sent, and it is the whole.
     pub fn hold_fin(&mut self, until: Option<Time>) {
-        self.fin_hold = Some(FinHold { until });
+        self.fin_held_until = Some(until.map_or(Nanos::MAX, Nanos::from));
     }
 
     /// Our FIN is not held back any more, for whatever reason it was. If our input has ended, it is sent now.
     pub fn release_fin(&mut self, now: Time) {
-        self.fin_hold = None;
+        self.let_fin_go(now.into());
+    }
+
+    fn let_fin_go(&mut self, now: Nanos) {
+        self.fin_held_until = None;
         self.peer_grace_over = true;
         self.update_timers(now);
     }
@@ -357,7 +383,7 @@ impl Connection {
     /// Our end does not wait for the EOF of the peer's transport: whoever asked for it waits until it is sent. See
     /// [`Config::end_hold`].
     pub fn release_end(&mut self) {
-        self.config.end_hold = None;
+        self.bounds.end_hold = None;
         self.end_held_until = None;
     }
 
@@ -380,16 +406,16 @@ impl Connection {
     /// Our output took `n` bytes.
     pub fn handle_output(&mut self, now: Time, n: u64) {
         self.counts.written += n;
-        self.handed_on(now);
+        self.handed_on(now.into());
     }
 
     /// `n` received bytes were thrown away: our output's reader wanted no more, which is no failure.
     pub fn handle_discarded(&mut self, now: Time, n: u64) {
         self.counts.discarded += n;
-        self.handed_on(now);
+        self.handed_on(now.into());
     }
 
-    fn handed_on(&mut self, now: Time) {
+    fn handed_on(&mut self, now: Nanos) {
         let Counts { received, written, discarded, .. } = self.counts;
         debug_assert!(written + discarded <= received, "more handed on than was received");
         if self.flushed() {
@@ -403,7 +429,7 @@ impl Connection {
         if self.is_undecided() && self.evidence.fault.is_none() {
             self.evidence.local_code = code;
         }
-        let ending = Ending::LocalFailure { end };
+        let (now, ending) = (now.into(), Ending::LocalFailure { end });
         if matches!(end, LocalEnd::Input | LocalEnd::Command) {
             self.abort_after_delivery(now, ending);
             // After a cut on the other side of a relay, it gives no more than it has given.
@@ -423,7 +449,7 @@ impl Connection {
     pub fn handle_other_side_cut(&mut self, now: Time) {
         if self.is_undecided() {
             self.evidence.other_side_cut = self.evidence.fault.is_none();
-            self.abort_after_delivery(now, Ending::Reset { by: Side::Us });
+            self.abort_after_delivery(now.into(), Ending::Reset { by: Side::Us });
         }
     }
 
@@ -436,13 +462,7 @@ impl Connection {
     /// set anew. Whether the output took everything is told with [`Connection::handle_output_ended`]. If it is stopped before the
     /// peer has ended, by a time limit or an interrupt, it is aborted, also after our FIN: what the peer still sends goes nowhere.
     pub fn join_relay(&mut self, now: Time, idle_timeout: Option<Duration>, flush_timeout: Duration) {
-        let config = &mut self.config;
-        config.input_silence = InputSilence::Peers;
-        config.unused_input_grace = None;
-        config.input_grace = config.input_grace.map(|grace| InputGrace::gives_up(grace.after));
-        config.peer_grace = None;
-        config.idle_timeout = idle_timeout.or(config.idle_timeout);
-        config.flush_timeout = flush_timeout;
+        self.bounds.relayed(idle_timeout, flush_timeout);
         self.is_relayed = true;
         self.await_output_end();
         self.handle_close(now);
@@ -450,7 +470,7 @@ impl Connection {
 
     /// A signal asked us to stop.
     pub fn handle_interrupt(&mut self, now: Time, signal: Signal) {
-        self.decide(now, Ending::Interrupted { signal });
+        self.decide(now.into(), Ending::Interrupted { signal });
     }
 
     /// The program will say when to close, with [`Connection::handle_close`]: an API that hands the connection to
@@ -462,41 +482,43 @@ impl Connection {
     /// The program wants to close as soon as both directions have ended.
     pub fn handle_close(&mut self, now: Time) {
         self.held = false;
-        self.conclude(now);
+        self.conclude(now.into());
     }
 
     /// The program waits for the end of the connection no longer than `limit` from now on: the earlier of this and
     /// [`Config::linger`] counts.
     pub fn limit_linger(&mut self, now: Time, limit: Duration) {
-        let since = self.milestones.shutdown_send.unwrap_or(now);
-        let linger = now.saturating_sub(since).saturating_add(limit);
-        self.config.linger = Some(self.config.linger.map_or(linger, |old| old.min(linger)));
+        let now = now.into();
+        let since = self.moments.shutdown_send.unwrap_or(now);
+        let linger = now.saturating_sub(since).saturating_add(limit.into());
+        self.bounds.linger = Some(self.bounds.linger.map_or(linger, |old| old.min(linger)));
     }
 
     /// Once the peer has acknowledged our FIN, its own end is waited for no longer than this: see [`Config::drain_limit`]. A shorter
     /// limit that there is stays.
     pub fn limit_drain(&mut self, limit: Duration) {
-        self.config.drain_limit = Some(self.config.drain_limit.map_or(limit, |old| old.min(limit)));
+        let limit = limit.into();
+        self.bounds.drain_limit = Some(self.bounds.drain_limit.map_or(limit, |old| old.min(limit)));
     }
 
     /// From now on what is left of the connection has these bounds too: the earlier deadline counts, this one from now on, and the
     /// shorter idle timeout. What is done at a bound is as these say. The other limits stay as they are.
     pub fn tighten(&mut self, now: Time, limits: &Config) {
-        let deadline = limits.deadline.map(|limit| now.saturating_add(limit));
-        self.config.deadline = [self.config.deadline, deadline].into_iter().flatten().min();
-        let idle = [self.config.idle_timeout, limits.idle_timeout];
-        self.config.idle_timeout = idle.into_iter().flatten().min();
-        self.config.abort_at_limit = limits.abort_at_limit;
+        self.bounds.tighten(now.into(), limits);
     }
 
     /// The program wants to abort: the peer shall see a reset. If the last look finds that the peer has reset the connection before,
     /// or our kernel has given it up, that is the ending.
     pub fn handle_abort(&mut self, now: Time) {
-        self.decide(now, Ending::Reset { by: Side::Us });
+        self.decide(now.into(), Ending::Reset { by: Side::Us });
     }
 
     /// The program waits no longer: close, whatever the peer still has to say or to acknowledge.
     pub fn handle_give_up(&mut self, now: Time) {
+        self.give_up(now.into());
+    }
+
+    fn give_up(&mut self, now: Nanos) {
         let ending = if self.both_ended() {
             Ending::Indeterminate { missing: Missing::Acknowledgement }
         } else if self.peer_has_ended() && self.send == SendHalf::Open {
@@ -517,10 +539,10 @@ impl Connection {
     /// The handle has been given back.
     pub fn handle_closed(&mut self, now: Time) {
         self.in_flight = None;
-        // The evidence is kept as it is now: whatever still comes in after the close is none.
-        if let Stage::Decided { decision: Decision { ending, phase, at }, .. } = self.stage {
-            self.stage = Stage::Closed(Outcome { ending, phase, evidence: self.evidence, at });
-            self.milestones.closed = Some(now);
+        // The evidence stays as it is now: whatever still comes in after the close is none.
+        if let Stage::Decided { decision, .. } = self.stage {
+            self.stage = Stage::Closed(decision);
+            self.moments.closed = Some(now.into());
         }
     }
 
@@ -529,7 +551,7 @@ impl Connection {
     /// What the driver is blocked on, just before it sleeps.
     pub fn handle_waiting(&mut self, now: Time, waiting: Waiting) {
         let situation = self.situation();
-        self.timers.wait(now, waiting, &self.config, situation);
+        self.timers.wait(now.into(), waiting, &self.bounds, situation);
     }
 
     /// The time of [`Connection::poll_timeout`] has come.
@@ -537,15 +559,16 @@ impl Connection {
     /// A silence is believed only when everything was tried after its end, so this may do nothing until
     /// [`Connection::handle_waiting`] was called once more.
     pub fn handle_timeout(&mut self, now: Time) {
-        let is_due = |at: Option<Time>| at.is_some_and(|at| at <= now);
+        let now = now.into();
+        let is_due = |at: Option<Nanos>| at.is_some_and(|at| at <= now);
         if let Some(timer) = self.bound_passed(now) {
             return self.handle_bound(now, timer);
         }
         if is_due(self.drain_over_at()) {
-            return self.handle_give_up(now);
+            return self.give_up(now);
         }
         if is_due(self.fin_due_at()) {
-            return self.release_fin(now);
+            return self.let_fin_go(now);
         }
         if is_due(self.end_due_at()) {
             self.end_held_until = None;
@@ -555,13 +578,13 @@ impl Connection {
             Stage::Decided { .. } | Stage::Closed(_) => {}
             Stage::AwaitingAcks(AckWait::BeforeAbort(delivery)) => {
                 // Only a look tells whether the peer has acknowledged something since.
-                self.sample_due |= is_due(delivery.poll_timeout(self.config.flush_timeout));
+                self.sample_due |= is_due(delivery.poll_timeout(self.bounds.flush_timeout));
             }
-            Stage::Connecting { .. } if is_due(self.config.connect_timeout) => {
+            Stage::Connecting { .. } if is_due(self.bounds.connect_timeout) => {
                 self.decide(now, Ending::TimedOut { timer: Timer::Connect });
             }
             // Of a handshake there is nothing to look at.
-            Stage::Connecting { .. } if self.timers.silence_confirmed(self.timers.idle_at(&self.config)) => {
+            Stage::Connecting { .. } if self.timers.silence_confirmed(self.timers.idle_at(&self.bounds)) => {
                 self.decide(now, Ending::TimedOut { timer: Timer::Idle });
             }
             Stage::Connecting { .. } | Stage::Open | Stage::AwaitingAcks(AckWait::Fin) => {
@@ -571,7 +594,7 @@ impl Connection {
     }
 
     /// The time is up, whatever moves.
-    fn handle_bound(&mut self, now: Time, timer: Timer) {
+    fn handle_bound(&mut self, now: Nanos, timer: Timer) {
         let is_open = matches!(self.stage, Stage::Open | Stage::AwaitingAcks(AckWait::Fin));
         if is_open && self.lacks_only_acks() {
             // Acknowledgements wake nobody: they may be there.
@@ -582,16 +605,16 @@ impl Connection {
     }
 
     /// A timer has come that runs while everybody is silent.
-    fn handle_silence(&mut self, now: Time) {
-        let is_confirmed = |at: Option<Time>| self.timers.silence_confirmed(at);
-        if is_confirmed(self.timers.first_byte_at(&self.config)) {
+    fn handle_silence(&mut self, now: Nanos) {
+        let is_confirmed = |at: Option<Nanos>| self.timers.silence_confirmed(at);
+        if is_confirmed(self.timers.first_byte_at(&self.bounds)) {
             self.decide(now, Ending::TimedOut { timer: Timer::FirstByte });
-        } else if is_confirmed(self.timers.held_until(&self.config)) {
+        } else if is_confirmed(self.timers.held_until(&self.bounds)) {
             self.peer_grace_over = true;
             self.update_timers(now);
-        } else if is_confirmed(self.timers.grace_at(&self.config)) {
+        } else if is_confirmed(self.timers.grace_at(&self.bounds)) {
             self.input = InputHalf::Abandoned;
-            if self.config.input_grace_now().is_some_and(|grace| grace.is_end) {
+            if self.bounds.input_grace_now().is_some_and(|(_, is_end)| is_end) {
                 self.update_timers(now);
             } else {
                 // A relay's input is the other side, whose silence had a limit.
@@ -603,8 +626,8 @@ impl Connection {
                 self.abort_after_delivery(now, ending);
             }
         } else if is_confirmed(self.timers.check_at())
-            || is_confirmed(self.timers.idle_at(&self.config))
-            || is_confirmed(self.timers.eof_at(&self.config))
+            || is_confirmed(self.timers.idle_at(&self.bounds))
+            || is_confirmed(self.timers.eof_at(&self.bounds))
         {
             // Silence is judged on fresh evidence only: acknowledgements are progress, and wake nobody; and how slow the way
             // is may not be known yet.

@@ -38,9 +38,11 @@
 
 #![forbid(unsafe_code)]
 
+mod bounds;
 mod connection;
 mod ending;
 mod evidence;
+mod nanos;
 mod peer_watch;
 mod race;
 mod timers;

@@ -8,8 +8,8 @@
 //! When an ask was made is known from look to look only, so the first counts from the look that showed it, and the last from
 //! the look before.
 
-use crate::{Asking, Path, Time, Timer};
-use core::time::Duration;
+use crate::nanos::Nanos;
+use crate::{Asking, Path, Timer};
 
 /// How often at least something must have been sent again before it is said that it does not arrive.
 const SEVERAL: u32 = 4;
@@ -17,41 +17,63 @@ const SEVERAL: u32 = 4;
 /// What is known of the asks so far, from look to look.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct PeerWatch {
-    looked_at: Time,
+    looked_at: Nanos,
     segments: Option<u64>,
-    asking: Option<Asking>,
-    answer_within: Duration,
+    asking: Option<Asked>,
+    answer_within: Nanos,
+    /// On the heap: a peer that answers leaves none.
+    unanswered: Option<Box<Unanswered>>,
+}
+
+/// What an [`Asking`] was at the last look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Asked {
+    retransmissions: u32,
+    probes: u32,
+    every: Nanos,
+}
+
+/// Asks without an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+struct Unanswered {
     /// Those that no segment of the peer's has followed.
-    by_anything: Unanswered,
+    by_anything: Asks,
     /// Those to send again what no acknowledgement has followed.
-    by_acknowledgement: Unanswered,
+    by_acknowledgement: Asks,
 }
 
 impl PeerWatch {
     /// The kernel's state was looked at: octets are `outstanding`, and something new was `acknowledged` or not.
-    pub(crate) fn look(&mut self, now: Time, path: &Path, outstanding: bool, acknowledged: bool) {
+    pub(crate) fn look(&mut self, now: Nanos, path: &Path, outstanding: bool, acknowledged: bool) {
         let last = core::mem::replace(&mut self.looked_at, now);
         let segments = core::mem::replace(&mut self.segments, path.segments_received);
-        let before = core::mem::replace(&mut self.asking, path.asking);
-        self.answer_within = path.answer_within.unwrap_or_default();
-        let (Some(asking), Some(before), true) = (path.asking, before, outstanding) else {
-            self.by_anything = Unanswered::default();
-            self.by_acknowledgement = Unanswered::default();
+        let asking = path.asking.map(Asked::from);
+        let before = core::mem::replace(&mut self.asking, asking);
+        self.answer_within = path.answer_within.map(Nanos::from).unwrap_or_default();
+        let (Some(asking), Some(before), true) = (asking, before, outstanding) else {
+            self.unanswered = None;
             return;
         };
-        let heard_since = path.last_heard.is_none_or(|ago| now.saturating_sub(ago) > last);
+        let heard_since = path.last_heard.is_none_or(|ago| now.saturating_sub(ago.into()) > last);
         let sent_again = asking.retransmissions > before.retransmissions;
+        let asked_again = sent_again || asking.probes > before.probes;
         // What was asked and what was heard since the last look came in an order that is not known.
-        if acknowledged || heard_since || path.segments_received != segments {
-            self.by_anything = Unanswered::default();
-        } else if sent_again || asking.probes > before.probes {
-            self.by_anything.asked(last, now);
+        let answered = acknowledged || heard_since || path.segments_received != segments;
+        if let Some(known) = &mut self.unanswered {
+            if answered {
+                known.by_anything = Asks::default();
+            }
+            if acknowledged || asking.retransmissions < before.retransmissions {
+                known.by_acknowledgement = Asks::default();
+            }
         }
-        if acknowledged || asking.retransmissions < before.retransmissions {
-            self.by_acknowledgement = Unanswered::default();
-        } else if sent_again {
-            self.by_acknowledgement.asked(last, now);
+        if asked_again && !answered {
+            self.unanswered.get_or_insert_default().by_anything.asked(last, now);
         }
+        if sent_again && !acknowledged {
+            self.unanswered.get_or_insert_default().by_acknowledgement.asked(last, now);
+        }
+        self.unanswered.take_if(|known| **known == Unanswered::default());
     }
 
     /// Whether our kernel asks for something: the looks are to be close to its asks.
@@ -60,13 +82,12 @@ impl PeerWatch {
     }
 
     /// What has been asked for in vain for about so long, at the last look.
-    pub(crate) fn in_vain(&self, limit: Duration) -> Option<Timer> {
-        let asking = self.asking?;
-        let is_long =
-            |asks: &Unanswered| asks.is_long(self.looked_at, limit, asking.every, self.answer_within);
-        if is_long(&self.by_anything) {
+    pub(crate) fn in_vain(&self, limit: Nanos) -> Option<Timer> {
+        let (asking, known) = (self.asking?, self.unanswered.as_ref()?);
+        let is_long = |asks: &Asks| asks.is_long(self.looked_at, limit, asking.every, self.answer_within);
+        if is_long(&known.by_anything) {
             Some(Timer::DeadPeer)
-        } else if asking.retransmissions >= SEVERAL && is_long(&self.by_acknowledgement) {
+        } else if asking.retransmissions >= SEVERAL && is_long(&known.by_acknowledgement) {
             Some(Timer::Unacknowledged)
         } else {
             None
@@ -74,27 +95,33 @@ impl PeerWatch {
     }
 }
 
-/// Asks without an answer.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-struct Unanswered {
-    /// The first was made before that. `None`: there is none.
-    first_before: Option<Time>,
-    /// The last was made after that,
-    last_after: Time,
-    /// and before that.
-    last_before: Time,
+impl From<Asking> for Asked {
+    fn from(Asking { retransmissions, probes, every }: Asking) -> Self {
+        Self { retransmissions, probes, every: every.into() }
+    }
 }
 
-impl Unanswered {
-    fn asked(&mut self, after: Time, before: Time) {
+/// Asks of one kind.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+struct Asks {
+    /// The first was made before that. `None`: there is none.
+    first_before: Option<Nanos>,
+    /// The last was made after that,
+    last_after: Nanos,
+    /// and before that.
+    last_before: Nanos,
+}
+
+impl Asks {
+    fn asked(&mut self, after: Nanos, before: Nanos) {
         self.first_before.get_or_insert(before);
         (self.last_after, self.last_before) = (after, before);
     }
 
     /// Whether the last one came late enough, and no other will be answered within the limit.
-    fn is_long(&self, now: Time, limit: Duration, every: Duration, answer_within: Duration) -> bool {
+    fn is_long(&self, now: Nanos, limit: Nanos, every: Nanos, answer_within: Nanos) -> bool {
         let Some(first) = self.first_before else { return false };
-        let answer_to = |asked: Time| asked.saturating_add(answer_within);
+        let answer_to = |asked: Nanos| asked.saturating_add(answer_within);
         let next = self.last_before.saturating_add(every);
         self.last_after >= first.saturating_add(least(limit))
             && answer_to(self.last_before) <= now
@@ -103,16 +130,21 @@ impl Unanswered {
 }
 
 /// How long a way may be broken at least without harm, however rarely our kernel asks.
-fn least(limit: Duration) -> Duration {
-    limit / 8 * 5
+fn least(limit: Nanos) -> Nanos {
+    (limit / 8).saturating_mul(5)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use core::time::Duration;
 
-    const fn ms(n: u64) -> Time {
-        Duration::from_millis(n)
+    const fn ms(n: u64) -> Nanos {
+        Nanos::from_millis(n)
+    }
+
+    const fn span(ms: u64) -> Duration {
+        Duration::from_millis(ms)
     }
 
     /// A look at this time: what was sent again, what was probed, how many segments came, and when the last one did.
@@ -124,13 +156,13 @@ mod tests {
         segments: u64,
         heard_at: u64,
     ) {
-        let asking = Some(Asking { retransmissions, probes, every: ms(20) });
-        let last_heard = Some(ms(now - heard_at));
+        let asking = Some(Asking { retransmissions, probes, every: span(20) });
+        let last_heard = Some(span(now - heard_at));
         let path = Path {
             last_heard,
             segments_received: Some(segments),
             asking,
-            answer_within: Some(ms(5)),
+            answer_within: Some(span(5)),
             answer_after: None,
         };
         watch.look(ms(now), &path, true, false);
@@ -138,7 +170,10 @@ mod tests {
 
     /// Whether there are asks that nothing, and that no acknowledgement has followed.
     fn unanswered(watch: &PeerWatch) -> (bool, bool) {
-        (watch.by_anything.first_before.is_some(), watch.by_acknowledgement.first_before.is_some())
+        let known = watch.unanswered.as_ref();
+        let has =
+            |asks: fn(&Unanswered) -> &Asks| known.is_some_and(|known| asks(known).first_before.is_some());
+        (has(|known| &known.by_anything), has(|known| &known.by_acknowledgement))
     }
 
     #[test]
@@ -174,8 +209,9 @@ mod tests {
         let mut watch = asked();
         look_at(&mut watch, 30, 2, 0, 5, 10);
         look_at(&mut watch, 40, 3, 0, 5, 10);
-        let expected = Unanswered { first_before: Some(ms(20)), last_after: ms(30), last_before: ms(40) };
-        assert_eq!((&watch.by_anything, &watch.by_acknowledgement), (&expected, &expected));
+        let asks = Asks { first_before: Some(ms(20)), last_after: ms(30), last_before: ms(40) };
+        let expected = Unanswered { by_anything: asks.clone(), by_acknowledgement: asks };
+        assert_eq!(watch.unanswered.as_deref(), Some(&expected));
 
         let mut watch = asked();
         look_at(&mut watch, 30, 2, 0, 6, 25);
@@ -183,9 +219,13 @@ mod tests {
         look_at(&mut watch, 40, 1, 0, 6, 25);
         assert_eq!(unanswered(&watch), (false, false), "the count began anew");
 
-        let path =
-            |asking| Path { asking, segments_received: Some(5), last_heard: Some(ms(20)), ..Path::default() };
-        let again = Some(Asking { retransmissions: 3, probes: 0, every: ms(20) });
+        let path = |asking| Path {
+            asking,
+            segments_received: Some(5),
+            last_heard: Some(span(20)),
+            ..Path::default()
+        };
+        let again = Some(Asking { retransmissions: 3, probes: 0, every: span(20) });
         for (asking, outstanding, acknowledged) in
             [(again, true, true), (again, false, false), (None, true, false)]
         {
@@ -215,12 +255,11 @@ mod tests {
         for (last_after, now, every, expected) in
             [(60, 67, 24, true), (59, 67, 24, false), (60, 66, 24, false), (60, 67, 23, false)]
         {
-            let asks =
-                Unanswered { first_before: Some(ms(10)), last_after: ms(last_after), last_before: ms(62) };
+            let asks = Asks { first_before: Some(ms(10)), last_after: ms(last_after), last_before: ms(62) };
             let told = asks.is_long(ms(now), ms(80), ms(every), ms(5));
             assert_eq!(told, expected, "{last_after} {now} {every}");
         }
-        assert!(!Unanswered::default().is_long(ms(1000), ms(80), ms(24), ms(5)), "nothing was asked");
+        assert!(!Asks::default().is_long(ms(1000), ms(80), ms(24), ms(5)), "nothing was asked");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What goes between the core and its driver: actions, interests, counts and moments.
 
 use crate::Time;
+use crate::nanos::Nanos;
 
 /// What the driver must do now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -86,4 +87,34 @@ pub struct Milestones {
     pub acknowledged: Option<Time>,
     /// The handle was given back.
     pub closed: Option<Time>,
+}
+
+/// The same as the machine keeps them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(crate) struct Moments {
+    pub(crate) connected: Option<Nanos>,
+    pub(crate) first_accepted: Option<Nanos>,
+    pub(crate) first_received: Option<Nanos>,
+    pub(crate) shutdown_send: Option<Nanos>,
+    pub(crate) stream_end: Option<Nanos>,
+    pub(crate) peer_eof: Option<Nanos>,
+    pub(crate) acknowledged: Option<Nanos>,
+    pub(crate) closed: Option<Nanos>,
+}
+
+impl From<Moments> for Milestones {
+    #[inline]
+    fn from(moments: Moments) -> Self {
+        let told = |at: Option<Nanos>| at.map(Time::from);
+        Self {
+            connected: told(moments.connected),
+            first_accepted: told(moments.first_accepted),
+            first_received: told(moments.first_received),
+            shutdown_send: told(moments.shutdown_send),
+            stream_end: told(moments.stream_end),
+            peer_eof: told(moments.peer_eof),
+            acknowledged: told(moments.acknowledged),
+            closed: told(moments.closed),
+        }
+    }
 }

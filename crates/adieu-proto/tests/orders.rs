@@ -240,7 +240,7 @@ impl Told {
                 self.core.handle_received(now, n);
             }
             Happening::Eof if connected => {
-                self.eof_first |= !self.receive_ended && !self.fault;
+                self.eof_first |= !self.receive_ended && !self.fault && self.outcome.is_none();
                 self.receive_ended = true;
                 self.core.handle_eof(now);
             }

@@ -7,18 +7,18 @@
 //! This machine does not look at the socket and decides no ending. It says when the next look is due and whether a look has
 //! ended the wait. The wait for the FIN has no clock of its own: a wake-up or the connection's timers end it.
 
+use crate::nanos::Nanos;
 use crate::timers::earliest;
-use crate::{Ending, Phase, Time, Unacknowledged};
-use core::time::Duration;
+use crate::{Ending, Phase, Unacknowledged};
 
 /// The second look comes this long after the first, and each interval is twice the one before.
-const FIRST_INTERVAL: Duration = Duration::from_millis(1);
+const FIRST_INTERVAL: Nanos = Nanos::from_millis(1);
 
 /// The longest interval between two looks.
-const LAST_INTERVAL: Duration = Duration::from_millis(100);
+const LAST_INTERVAL: Nanos = Nanos::from_millis(100);
 
 /// Delivery gets this long where nobody can tell what is acknowledged.
-const UNSEEN_DELIVERY: Duration = Duration::from_millis(500);
+const UNSEEN_DELIVERY: Nanos = Nanos::from_millis(500);
 
 /// What the acknowledgements are waited for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -35,12 +35,12 @@ pub(super) struct Delivery {
     pub(super) ending: Ending,
     pub(super) phase: Phase,
     /// When the wait began, or the peer last acknowledged something. `None`: the first look sets it.
-    since: Option<Time>,
+    since: Option<Nanos>,
     /// What [`AckSample::progress`] was then.
     progress: u64,
     /// When the next look is due. `None`: once everything is sent.
-    look_at: Option<Time>,
-    interval: Duration,
+    look_at: Option<Nanos>,
+    interval: Nanos,
 }
 
 /// What a look at the socket has told of acknowledgements.
@@ -56,7 +56,7 @@ pub(super) struct AckSample {
 }
 
 impl Delivery {
-    pub(super) fn new(ending: Ending, phase: Phase, since: Option<Time>, progress: u64) -> Self {
+    pub(super) fn new(ending: Ending, phase: Phase, since: Option<Nanos>, progress: u64) -> Self {
         Self { ending, phase, since, progress, look_at: None, interval: FIRST_INTERVAL }
     }
 
@@ -66,17 +66,17 @@ impl Delivery {
     }
 
     /// When the next look is due at the latest.
-    pub(super) fn poll_timeout(&self, flush_timeout: Duration) -> Option<Time> {
+    pub(super) fn poll_timeout(&self, flush_timeout: Nanos) -> Option<Nanos> {
         earliest(self.is_over_at(flush_timeout), self.look_at)
     }
 
     /// When the peer has acknowledged nothing for too long.
-    fn is_over_at(&self, flush_timeout: Duration) -> Option<Time> {
+    fn is_over_at(&self, flush_timeout: Nanos) -> Option<Nanos> {
         Some(self.since?.saturating_add(flush_timeout))
     }
 
     /// A look was taken. Returns whether the wait is over: everything is delivered, or nothing was acknowledged for so long.
-    pub(super) fn look(&mut self, now: Time, look: AckSample, flush_timeout: Duration) -> bool {
+    pub(super) fn look(&mut self, now: Nanos, look: AckSample, flush_timeout: Nanos) -> bool {
         if look.progress > self.progress {
             (self.progress, self.since) = (look.progress, Some(now));
         }
@@ -94,7 +94,7 @@ impl Delivery {
             return true;
         }
         self.look_at = Some(now.saturating_add(self.interval));
-        self.interval = (self.interval * 2).min(LAST_INTERVAL);
+        self.interval = self.interval.saturating_mul(2).min(LAST_INTERVAL);
         false
     }
 }
@@ -104,13 +104,13 @@ mod tests {
     use super::*;
     use Unacknowledged::{NotApplicable, Octets, Uncounted, Unknown, Untaken};
 
-    const fn ms(n: u64) -> Time {
-        Duration::from_millis(n)
+    const fn ms(n: u64) -> Nanos {
+        Nanos::from_millis(n)
     }
 
-    const LIMIT: Duration = ms(1000);
+    const LIMIT: Nanos = ms(1000);
 
-    fn delivery(since: Option<Time>) -> Delivery {
+    fn delivery(since: Option<Nanos>) -> Delivery {
         Delivery::new(Ending::Truncated, Phase::Sending, since, 0)
     }
 
@@ -129,7 +129,7 @@ mod tests {
             assert!(!delivery.look(now, sent(Octets(1)), LIMIT));
             assert!(!delivery.awaits_first_look());
             let next = delivery.poll_timeout(LIMIT).expect("another look follows");
-            intervals.push(next.saturating_sub(now).as_millis());
+            intervals.push(core::time::Duration::from(next.saturating_sub(now)).as_millis());
             now = next;
         }
         assert_eq!(intervals, [1, 2, 4, 8, 16, 32, 64, 100, 100]);

@@ -3,9 +3,8 @@
 use super::Connection;
 use super::ack_wait::{AckSample, AckWait, Delivery};
 use super::stage::{Decision, InputHalf, ReceiveHalf, SendHalf, Stage};
-use crate::{
-    Ending, Fault, FaultKind, LocalEnd, Missing, Sample, Side, SocketError, Time, Timer, Unacknowledged,
-};
+use crate::nanos::Nanos;
+use crate::{Ending, Fault, FaultKind, LocalEnd, Missing, Sample, Side, SocketError, Timer, Unacknowledged};
 use core::time::Duration;
 
 /// The ending that a fault of this kind is, on a connection that was there.
@@ -21,7 +20,7 @@ const fn ending_by(kind: FaultKind) -> Ending {
 }
 
 /// A reset that comes sooner than the fastest answer so far, by more than this, is none: clocks and kernels are no more exact.
-const EXACTNESS: Duration = Duration::from_millis(1);
+const EXACTNESS: Nanos = Nanos::from_millis(1);
 
 /// A peer's TCP that was heard no longer ago is there still, and whatever stands on the way remembers the connection. After
 /// more time a reset may come from a system that was started anew, or from a firewall, and tells nothing of the peer's program.
@@ -34,9 +33,9 @@ impl Connection {
     /// everything or not. One that closed with bytes of ours unread has sent its reset before, in place of its FIN or right behind
     /// it: then our end could not be sent, or it crossed the reset, which came sooner than an answer could. If the peer's
     /// TCP took any of our end, it was not closed, and its reset has another reason.
-    pub(super) fn is_refusal_of_our_end(&self, now: Time, fault: Fault, sample: &Sample) -> bool {
-        let Some(sent_at) = self.milestones.shutdown_send else { return false };
-        let answer_after = sample.path.answer_after.unwrap_or_default();
+    pub(super) fn is_refusal_of_our_end(&self, now: Nanos, fault: Fault, sample: &Sample) -> bool {
+        let Some(sent_at) = self.moments.shutdown_send else { return false };
+        let answer_after = sample.path.answer_after.map(Nanos::from).unwrap_or_default();
         matches!(fault.kind, FaultKind::Reset | FaultKind::BrokenPipe)
             && self.evidence.fault.is_none()
             && self.both_ended()
@@ -78,7 +77,7 @@ impl Connection {
     }
 
     /// What a look at the socket means.
-    pub(super) fn judge_sample(&mut self, now: Time, sample: Sample) {
+    pub(super) fn judge_sample(&mut self, now: Nanos, sample: Sample) {
         if self.evidence.fault.is_some() {
             return self.conclude(now);
         }
@@ -128,7 +127,7 @@ impl Connection {
     }
 
     /// Is what was put off for its delivery delivered?
-    fn judge_delivery(&mut self, now: Time, unacknowledged: Unacknowledged) {
+    fn judge_delivery(&mut self, now: Nanos, unacknowledged: Unacknowledged) {
         let look = AckSample {
             is_sent: self.is_delivery_sent(),
             is_empty: self.taken().bytes == 0,
@@ -136,7 +135,7 @@ impl Connection {
             unacknowledged,
         };
         if let Stage::AwaitingAcks(AckWait::BeforeAbort(delivery)) = &mut self.stage
-            && delivery.look(now, look, self.config.flush_timeout)
+            && delivery.look(now, look, self.bounds.flush_timeout)
         {
             let ending = delivery.ending;
             self.decide_on_look(now, ending);
@@ -144,14 +143,14 @@ impl Connection {
     }
 
     /// The peer has been silent: is it too long?
-    fn judge_silence(&mut self, now: Time) {
+    fn judge_silence(&mut self, now: Nanos) {
         self.update_timers(now);
         if let Some(timer) = self.bound_passed(now) {
             self.decide_on_look(now, Ending::TimedOut { timer });
-        } else if self.timers.silence_confirmed(self.timers.idle_at(&self.config)) {
+        } else if self.timers.silence_confirmed(self.timers.idle_at(&self.bounds)) {
             self.evidence.peer_spoke = self.timers.peer_spoke();
             self.decide_on_look(now, Ending::TimedOut { timer: Timer::Idle });
-        } else if self.timers.silence_confirmed(self.timers.eof_at(&self.config)) {
+        } else if self.timers.silence_confirmed(self.timers.eof_at(&self.bounds)) {
             self.decide_on_look(now, Ending::Indeterminate { missing: Missing::PeerEof });
         } else if let Some(timer) = self.asked_in_vain() {
             self.evidence.peer_spoke = timer == Timer::Unacknowledged;
@@ -162,13 +161,13 @@ impl Connection {
     /// Whether the peer's TCP, or its acknowledgement of what we sent, was asked for in vain for too long. What a dead peer
     /// said is handed on first, like what came before a fault.
     fn asked_in_vain(&self) -> Option<Timer> {
-        let limit = self.config.dead_peer?;
+        let limit = self.bounds.dead_peer?;
         self.watch.in_vain(limit).filter(|_| self.flushed())
     }
 
     /// Draws the conclusion from the inputs so far: a fault ends the connection, and two ended directions leave only
     /// acknowledgements to wait for.
-    pub(super) fn conclude(&mut self, now: Time) {
+    pub(super) fn conclude(&mut self, now: Nanos) {
         let Some(fault) = self.evidence.fault else {
             if self.both_ended() && self.flushed() && !self.held && !self.is_decided() {
                 if let Stage::Open = self.stage {
@@ -187,7 +186,7 @@ impl Connection {
 
     /// Ends the connection like this, with an abort once everything that was read from our input is acknowledged. A stream
     /// of the peer that was cut is the cause of whatever failed after it.
-    pub(super) fn abort_after_delivery(&mut self, now: Time, ending: Ending) {
+    pub(super) fn abort_after_delivery(&mut self, now: Nanos, ending: Ending) {
         let ending = if self.is_cut() { Ending::Truncated } else { ending };
         if !self.is_undecided() {
             return;
@@ -200,7 +199,7 @@ impl Connection {
     }
 
     /// Puts an abort off. Without a time, its wait begins with the first look.
-    pub(super) fn await_delivery(&mut self, since: Option<Time>, ending: Ending) {
+    pub(super) fn await_delivery(&mut self, since: Option<Nanos>, ending: Ending) {
         // After a cut on the other side of a relay, what was sent there before it is still to be read.
         if self.input == InputHalf::Open && !self.evidence.other_side_cut {
             self.input = InputHalf::Ended;
@@ -229,16 +228,16 @@ impl Connection {
     }
 
     /// Decides the ending. The first cause wins: a fault that was told before is the ending, whatever asks for one now.
-    pub(super) fn decide(&mut self, now: Time, ending: Ending) {
+    pub(super) fn decide(&mut self, now: Nanos, ending: Ending) {
         self.decide_if_undecided(now, ending, false);
     }
 
     /// Decides the ending by what a look has just told: no other look is needed before the close.
-    fn decide_on_look(&mut self, now: Time, ending: Ending) {
+    fn decide_on_look(&mut self, now: Nanos, ending: Ending) {
         self.decide_if_undecided(now, ending, true);
     }
 
-    fn decide_if_undecided(&mut self, now: Time, ending: Ending, looked: bool) {
+    fn decide_if_undecided(&mut self, now: Nanos, ending: Ending, looked: bool) {
         let (ending, phase) = match (&self.stage, self.evidence.fault) {
             (Stage::Decided { .. } | Stage::Closed(_), _) => return,
             (Stage::AwaitingAcks(AckWait::BeforeAbort(delivery)), _) => (delivery.ending, delivery.phase),
@@ -252,7 +251,7 @@ impl Connection {
 
     /// Whether our stream is whole, and only its FIN is held back for a peer that has not ended. The close sends it.
     fn lacks_only_fin(&self) -> bool {
-        self.fin_hold.is_some()
+        self.fin_held_until.is_some()
             && self.input == InputHalf::Ended
             && self.receive == ReceiveHalf::Open
             && self.is_all_sent()
@@ -264,8 +263,8 @@ impl Connection {
             && match ending {
                 Ending::Graceful | Ending::NoConnection | Ending::Reset { by: Side::Peer } => false,
                 Ending::Reset { by: Side::Us } => true,
-                Ending::TimedOut { .. } if self.config.abort_at_limit => true,
-                Ending::TimedOut { timer: Timer::Idle } if self.config.idle_ends && self.is_all_sent() => {
+                Ending::TimedOut { .. } if self.bounds.abort_at_limit => true,
+                Ending::TimedOut { timer: Timer::Idle } if self.bounds.idle_ends && self.is_all_sent() => {
                     false
                 }
                 // Nobody takes what the peer still sends, and nobody else would tell it.

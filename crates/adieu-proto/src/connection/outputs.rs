@@ -2,7 +2,8 @@
 
 use super::Connection;
 use super::ack_wait::AckWait;
-use super::stage::{InputHalf, ReceiveHalf, SendHalf, Stage};
+use super::stage::{Decision, InputHalf, ReceiveHalf, SendHalf, Stage};
+use crate::nanos::Nanos;
 use crate::timers::earliest;
 use crate::{Action, Counts, Ending, Evidence, Milestones, Outcome, Phase, Side, Time, Wants};
 
@@ -37,25 +38,33 @@ impl Connection {
 
     /// When [`Connection::handle_timeout`] must be called at the latest. `None`: never.
     pub fn poll_timeout(&self) -> Option<Time> {
+        self.next_timeout().map(Time::from)
+    }
+
+    fn next_timeout(&self) -> Option<Nanos> {
         let stage = match &self.stage {
             Stage::Connecting { .. } => {
-                earliest(self.config.connect_timeout, self.timers.earliest_at(&self.config))
+                earliest(self.bounds.connect_timeout, self.timers.earliest_at(&self.bounds))
             }
             Stage::Open | Stage::AwaitingAcks(AckWait::Fin) => {
                 let held = earliest(self.fin_due_at(), self.end_due_at());
-                earliest(self.timers.earliest_at(&self.config), held)
+                earliest(self.timers.earliest_at(&self.bounds), held)
             }
             Stage::AwaitingAcks(AckWait::BeforeAbort(delivery)) => {
-                delivery.poll_timeout(self.config.flush_timeout)
+                delivery.poll_timeout(self.bounds.flush_timeout)
             }
             Stage::Decided { .. } | Stage::Closed(_) => return None,
         };
-        earliest(stage, self.bound_at())
+        earliest(stage, self.next_bound())
     }
 
     /// When the time is up although bytes may move: the earlier of the deadline and the bound on closing.
     pub fn bound_at(&self) -> Option<Time> {
-        earliest(earliest(self.config.deadline, self.linger_at()), self.drain_over_at())
+        self.next_bound().map(Time::from)
+    }
+
+    fn next_bound(&self) -> Option<Nanos> {
+        earliest(earliest(self.bounds.deadline, self.linger_at()), self.drain_over_at())
     }
 
     /// What may be done now without blocking.
@@ -77,9 +86,16 @@ impl Connection {
     /// The outcome, once the handle has been given back.
     pub fn outcome(&self) -> Option<Outcome> {
         match self.stage {
-            Stage::Closed(outcome) => Some(outcome),
+            Stage::Closed(Decision { ending, phase, at }) => {
+                Some(Outcome { ending, phase, evidence: self.evidence, at: at.into() })
+            }
             _ => None,
         }
+    }
+
+    /// Whether the handle has been given back.
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self.stage, Stage::Closed(_))
     }
 
     /// Whether the ending is decided: only the last look and the close are left.
@@ -109,7 +125,7 @@ impl Connection {
 
     /// When each step was seen done.
     pub fn milestones(&self) -> Milestones {
-        self.milestones
+        self.moments.into()
     }
 
     /// What has been seen so far.
@@ -162,7 +178,7 @@ impl Connection {
 
     /// Whether our input has ended and our FIN is held back until the peer has ended: see [`Connection::hold_fin`].
     pub fn holds_fin(&self) -> bool {
-        self.fin_hold.is_some()
+        self.fin_held_until.is_some()
             && matches!(self.stage, Stage::Open)
             && self.input == InputHalf::Ended
             && self.receive == ReceiveHalf::Open

@@ -6,13 +6,14 @@ use super::Connection;
 use super::ack_wait::AckWait;
 use super::acks::Taken;
 use super::stage::{InputHalf, ReceiveHalf, SendHalf, Stage};
+use crate::Timer;
+use crate::nanos::Nanos;
 use crate::timers::{InputSilence, Situation};
-use crate::{Time, Timer};
 
 impl Connection {
     /// There is a connection, or there was one.
     pub(super) fn is_connected(&self) -> bool {
-        self.milestones.connected.is_some()
+        self.moments.connected.is_some()
     }
 
     /// No ending is decided, nor one put off until what was sent before it is delivered.
@@ -49,9 +50,9 @@ impl Connection {
     }
 
     /// Which bound on the time as a whole has passed.
-    pub(super) fn bound_passed(&self, now: Time) -> Option<Timer> {
-        let has_passed = |at: Option<Time>| at.is_some_and(|at| at <= now);
-        if has_passed(self.config.deadline) {
+    pub(super) fn bound_passed(&self, now: Nanos) -> Option<Timer> {
+        let has_passed = |at: Option<Nanos>| at.is_some_and(|at| at <= now);
+        if has_passed(self.bounds.deadline) {
             Some(Timer::Deadline)
         } else {
             has_passed(self.linger_at()).then_some(Timer::Linger)
@@ -60,10 +61,10 @@ impl Connection {
 
     /// When our closing has taken too long. `None`: never, or only the program's word is missing, and its own delay is not
     /// the peer's.
-    pub(super) fn linger_at(&self) -> Option<Time> {
+    pub(super) fn linger_at(&self) -> Option<Nanos> {
         // First, because it is asked at each turn and hardly ever there.
-        let limit = self.config.linger?;
-        let since = self.milestones.shutdown_send.filter(|_| !(self.held && self.lacks_only_acks()))?;
+        let limit = self.bounds.linger?;
+        let since = self.moments.shutdown_send.filter(|_| !(self.held && self.lacks_only_acks()))?;
         Some(since.saturating_add(limit))
     }
 
@@ -90,7 +91,7 @@ impl Connection {
     }
 
     /// When our end is sent although the EOF of the peer's transport has not come.
-    pub(super) fn end_due_at(&self) -> Option<Time> {
+    pub(super) fn end_due_at(&self) -> Option<Nanos> {
         // First, because it is asked at each turn and hardly ever there.
         let until = self.end_held_until?;
         let waits = self.send == SendHalf::Open && self.input != InputHalf::Open && self.is_all_sent();
@@ -99,7 +100,7 @@ impl Connection {
 
     /// Whether our sending side is kept open for the peer's end, because our input has ended without a byte.
     fn is_held_for_peer(&self) -> bool {
-        self.config.peer_grace.is_some()
+        self.bounds.peer_grace.is_some()
             && !self.peer_grace_over
             && self.input != InputHalf::Open
             && self.counts.read == 0
@@ -108,21 +109,21 @@ impl Connection {
     }
 
     /// When a FIN that is held back is sent although the peer has not ended.
-    pub(super) fn fin_due_at(&self) -> Option<Time> {
-        self.fin_hold.filter(|_| self.holds_fin())?.until
+    pub(super) fn fin_due_at(&self) -> Option<Nanos> {
+        self.fin_held_until.filter(|until| *until < Nanos::MAX && self.holds_fin())
     }
 
     /// When the peer has had its time to end after it acknowledged our FIN.
-    pub(super) fn drain_over_at(&self) -> Option<Time> {
+    pub(super) fn drain_over_at(&self) -> Option<Nanos> {
         // First, because it is asked at each turn and hardly ever there.
-        let limit = self.config.drain_limit?;
+        let limit = self.bounds.drain_limit?;
         if self.receive == ReceiveHalf::Eof || !self.is_undecided() {
             return None;
         }
         // Nobody may have looked yet: what is outstanding is waited for, and only what cannot be told is not.
         let is_outstanding = self.acks.is_outstanding(self.taken());
-        let since = self.milestones.acknowledged;
-        let since = since.or(self.milestones.shutdown_send.filter(|_| !is_outstanding));
+        let since = self.moments.acknowledged;
+        let since = since.or(self.moments.shutdown_send.filter(|_| !is_outstanding));
         Some(since?.saturating_add(limit))
     }
 
@@ -149,10 +150,10 @@ impl Connection {
                 && self.input == InputHalf::Open
                 && self.pending() == 0
                 // To give an input up by default ends the connection: what came from the peer is handed on before.
-                && (self.flushed() || self.config.input_grace_now().is_none_or(|grace| grace.is_end)),
+                && (self.flushed() || self.bounds.input_grace_now().is_none_or(|(_, is_end)| is_end)),
             eof_missing: alive && self.send == SendHalf::Shut && self.receive == ReceiveHalf::StreamEnded,
             held_for_peer: alive && self.is_held_for_peer(),
-            input_is_slow: match self.config.input_silence {
+            input_is_slow: match self.bounds.input_silence {
                 InputSilence::Ours => true,
                 InputSilence::OursOnceItGave => self.counts.read > 0,
                 InputSilence::Peers => false,
@@ -166,8 +167,8 @@ impl Connection {
         }
     }
 
-    pub(super) fn update_timers(&mut self, now: Time) {
+    pub(super) fn update_timers(&mut self, now: Nanos) {
         let situation = self.situation();
-        self.timers.update(now, &self.config, situation);
+        self.timers.update(now, &self.bounds, situation);
     }
 }

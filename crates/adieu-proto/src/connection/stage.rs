@@ -3,7 +3,8 @@
 //! These are words only. Which input leads from one to the next stands in the parent module and in `judgement`.
 
 use super::ack_wait::AckWait;
-use crate::{Ending, Outcome, Phase, Time};
+use crate::nanos::Nanos;
+use crate::{Ending, Phase};
 
 /// Where a connection is in its life. It only ever moves downwards in this list, and may leave stages out.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -24,7 +25,7 @@ pub(super) enum Stage {
         looked: bool,
     },
     /// The handle was given back.
-    Closed(Outcome),
+    Closed(Decision),
 }
 
 /// What is decided before the last look and the close.
@@ -32,14 +33,7 @@ pub(super) enum Stage {
 pub(super) struct Decision {
     pub(super) ending: Ending,
     pub(super) phase: Phase,
-    pub(super) at: Time,
-}
-
-/// Our FIN is held back after our input's end, until the peer has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct FinHold {
-    /// Or until this time.
-    pub(super) until: Option<Time>,
+    pub(super) at: Nanos,
 }
 
 /// Our sending half.

@@ -11,7 +11,7 @@ mod situation;
 mod transport;
 
 use super::*;
-use crate::{Asking, InputGrace, Path, Unacknowledged, Wants};
+use crate::{Asking, InputGrace, InputSilence, Milestones, Outcome, Path, Unacknowledged, Wants};
 use core::time::Duration;
 
 const fn ms(n: u64) -> Time {
@@ -338,4 +338,11 @@ fn who_ended_first_and_whether_the_peer_had_our_end() {
         c.handle_sample(ms(3), clear(octets));
         assert_eq!(asked(&c), (Some(Side::Us), Some(octets == 0)));
     }
+}
+
+/// A service holds one for each side of each of its connections, whether they say anything or not.
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn a_connection_is_small() {
+    assert!(size_of::<Connection>() <= 536, "{}", size_of::<Connection>());
 }

@@ -1,9 +1,10 @@
 //! When each timer runs, and when it is due.
 
 use super::*;
+use crate::bounds::Bounds as Config;
 
-const fn ms(n: u64) -> Time {
-    Duration::from_millis(n)
+const fn ms(n: u64) -> Nanos {
+    Nanos::from_millis(n)
 }
 
 const NOTHING: Waiting = Waiting {
@@ -91,7 +92,8 @@ fn the_silence_is_the_peers_if_we_wait_for_it_and_for_nothing_of_our_own() {
 #[test]
 fn each_clock_runs_while_its_situation_lasts_and_is_waited_for() {
     let config = Config {
-        input_grace: Some(InputGrace::ends(ms(10))),
+        input_grace: Some(ms(10)),
+        silent_input_ends: true,
         eof_grace: Some(ms(20)),
         peer_grace: Some(ms(30)),
         first_byte_timeout: Some(ms(40)),
@@ -106,7 +108,7 @@ fn each_clock_runs_while_its_situation_lasts_and_is_waited_for() {
             timers.held_until(&config),
             timers.first_byte_at(&config),
         ]
-        .map(|at| at.map_or(0, |at| at.as_millis()))
+        .map(|at| at.map_or(0, |at| Duration::from(at).as_millis()))
     };
     let holds = Situation { input_holds: true, ..CALM };
     let eof_missing = Situation { eof_missing: true, ..CALM };
@@ -196,7 +198,7 @@ fn looks_are_as_frequent_as_the_timer_that_needs_them() {
     ] {
         let mut timers = Timers::default();
         timers.wait(ms(5), waiting, &config, situation);
-        let at = interval.map(|interval| ms(5) + Duration::from_micros(interval));
+        let at = interval.map(|interval| ms(5).saturating_add(Duration::from_micros(interval).into()));
         assert_eq!(timers.check_at(), at, "{config:?} {waiting:?} {situation:?}");
     }
 }
@@ -232,7 +234,7 @@ fn the_earliest_of_all_is_due_first() {
     for (one, other) in [(Some(1), None), (None, Some(1)), (Some(1), Some(2)), (Some(2), Some(1))] {
         assert_eq!(earliest(one.map(ms), other.map(ms)), Some(ms(1)));
     }
-    let config = Config { input_grace: Some(InputGrace::gives_up(ms(7))), ..idle_after(100) };
+    let config = Config { input_grace: Some(ms(7)), ..idle_after(100) };
     let mut timers = Timers::default();
     timers.wait(ms(5), RECEIVE_OR_INPUT, &config, Situation { input_holds: true, ..OUTSTANDING });
     assert_eq!(timers.earliest_at(&config), Some(ms(12)));
