@@ -4,12 +4,17 @@
 use crate::os::AsyncInterrupt;
 use crate::os::{self, AsPollable, Waker, Watch};
 use adieu_proto::Signal;
+#[cfg(feature = "tokio")]
+pub(crate) use awaited::{Awaited, Awaiting};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 #[cfg(feature = "tokio")]
 use std::sync::{Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use std::{fmt, io};
+
+#[cfg(feature = "tokio")]
+mod awaited;
 
 /// Stops every connection that was given it: [`Interrupt::raise`] wakes them, and each ends as
 /// [`Interrupted`](crate::Ending::Interrupted).
@@ -47,7 +52,7 @@ struct Shared {
     waker: Waker,
     /// What the tasks of each runtime wait for it with, as long as there are any.
     #[cfg(feature = "tokio")]
-    awaited: Mutex<Vec<(tokio::runtime::Id, Weak<AsyncInterrupt>)>>,
+    awaited: Mutex<Vec<(tokio::runtime::Id, Weak<Awaited>)>>,
 }
 
 impl Interrupt {
@@ -138,14 +143,14 @@ impl Interrupt {
     ///
     /// Outside of a tokio runtime with I/O enabled.
     #[cfg(feature = "tokio")]
-    pub(crate) fn awaited(&self) -> io::Result<Arc<AsyncInterrupt>> {
+    pub(crate) fn awaited(&self) -> io::Result<Arc<Awaited>> {
         let runtime = tokio::runtime::Handle::current().id();
         let mut awaited = self.shared.awaited.lock().unwrap_or_else(PoisonError::into_inner);
         let known = awaited.iter().find(|(at, _)| *at == runtime).and_then(|(_, known)| known.upgrade());
         if let Some(known) = known {
             return Ok(known);
         }
-        let new = Arc::new(AsyncInterrupt::new(self)?);
+        let new = Arc::new(Awaited::new(AsyncInterrupt::new(self)?));
         awaited.retain(|(_, known)| known.strong_count() > 0);
         awaited.push((runtime, Arc::downgrade(&new)));
         Ok(new)

@@ -85,4 +85,9 @@ impl AsyncInterrupt {
             std::future::pending::<()>().await;
         }
     }
+
+    /// Ready: it is woken. Otherwise the waker of `cx` is, alone of those that were given to this, once it is.
+    pub fn poll_raised(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.inner.poll_recv_ready(cx).map(drop)
+    }
 }

@@ -7,8 +7,9 @@ use super::connection::Connection;
 use super::look_up::find;
 use super::raised::{Raised, raised};
 use super::stream::Stream;
+use crate::interrupt::Awaited;
 use crate::listening::{Listening, host_of_listener};
-use crate::os::{Acceptor, AsyncInterrupt};
+use crate::os::Acceptor;
 use crate::{Address, Endpoint, Interrupt, ListenCause, ListenError, ListenOptions, OwnedSocket};
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
@@ -23,9 +24,9 @@ pub struct Listener {
     inner: Listening,
     acceptor: Acceptor,
     /// Of the interrupt, from the first wait on.
-    interrupt: OnceLock<Arc<AsyncInterrupt>>,
+    interrupt: OnceLock<Arc<Awaited>>,
     /// Of the interrupt of the connections: held, so that each does not register it anew. `None`: they have none.
-    of_connections: OnceLock<Option<Arc<AsyncInterrupt>>>,
+    of_connections: OnceLock<Option<Arc<Awaited>>>,
 }
 
 impl Listener {
@@ -229,7 +230,7 @@ impl Listener {
         self.inner.abort_of_server()
     }
 
-    fn interrupt(&self) -> Result<Option<&AsyncInterrupt>, ListenError> {
+    fn interrupt(&self) -> Result<Option<&Awaited>, ListenError> {
         self.of_connections.get_or_init(|| {
             // Without it each connection does that by itself.
             self.inner.interrupt_of_connections().and_then(|interrupt| interrupt.awaited().ok())

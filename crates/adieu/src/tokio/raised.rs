@@ -1,27 +1,26 @@
 //! How a task learns that an interrupt was raised.
 
 use crate::Interrupt;
-use crate::os::{self, AsyncInterrupt};
+use crate::interrupt::{Awaited, Awaiting};
+use crate::os;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Waker};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// Wakes one task when an interrupt is raised.
+/// Wakes one task when an interrupt is raised. It takes memory from when it is first waited for.
 #[derive(Default)]
-pub(super) struct Raised {
-    wait: Option<Wait>,
-    /// Who is woken. The wait itself is shared between threads, so it is not asked again without need.
-    woken: Option<Waker>,
-}
+pub(super) struct Raised(Option<Box<Wait>>);
 
 enum Wait {
     /// Our system wakes us.
-    Told(Pin<Box<dyn Future<Output = ()> + Send + Sync>>),
+    Told {
+        awaiting: Awaiting,
+        /// Who is woken. The list that has it is shared, so it is not asked again without need.
+        woken: Waker,
+    },
     /// No descriptor is left for that: it is looked for again and again.
     LookedFor(Pin<Box<Sleep>>),
-    /// Our system has told. Then it is raised, unless a signal handler has stored a number that is none of ours.
-    Over,
 }
 
 impl Raised {
@@ -30,34 +29,34 @@ impl Raised {
         if interrupt.raised().is_some() {
             return true;
         }
-        let is_told = matches!(self.wait, Some(Wait::Told(_) | Wait::Over));
-        if is_told && self.woken.as_ref().is_some_and(|woken| woken.will_wake(cx.waker())) {
-            return false;
-        }
-        let wait = self.wait.get_or_insert_with(|| match interrupt.awaited() {
-            Ok(awaited) => Wait::Told(Box::pin(async move { awaited.raised().await })),
-            Err(_) => Wait::LookedFor(Box::pin(sleep(os::LOOK_AGAIN))),
-        });
-        match wait {
-            Wait::Told(told) => {
-                if told.as_mut().poll(cx).is_ready() {
-                    self.wait = Some(Wait::Over);
-                }
+        match &mut **self.0.get_or_insert_with(|| Box::new(Wait::begin(interrupt, cx))) {
+            Wait::Told { woken, .. } if woken.will_wake(cx.waker()) => {}
+            Wait::Told { awaiting, woken } => {
+                awaiting.set(cx.waker());
+                woken.clone_from(cx.waker());
             }
             Wait::LookedFor(timer) => {
                 while timer.as_mut().poll(cx).is_ready() {
                     timer.as_mut().reset(Instant::now() + os::LOOK_AGAIN);
                 }
             }
-            Wait::Over => {}
         }
-        self.woken = Some(cx.waker().clone());
+        // It may have been raised before anybody was there to be woken.
         interrupt.raised().is_some()
     }
 }
 
+impl Wait {
+    fn begin(interrupt: &Interrupt, cx: &Context<'_>) -> Self {
+        match interrupt.awaited() {
+            Ok(awaited) => Self::Told { awaiting: awaited.enlist(cx.waker()), woken: cx.waker().clone() },
+            Err(_) => Self::LookedFor(Box::pin(sleep(os::LOOK_AGAIN))),
+        }
+    }
+}
+
 /// Waits until the interrupt is raised: for ever, without one.
-pub(super) async fn raised(interrupt: Option<&AsyncInterrupt>) {
+pub(super) async fn raised(interrupt: Option<&Awaited>) {
     match interrupt {
         Some(interrupt) => interrupt.raised().await,
         None => std::future::pending().await,

@@ -6,6 +6,7 @@ use super::connection::Connection;
 use super::hang_up::is_hung_up;
 use super::inner::Inner;
 use super::nap::Nap;
+use super::wakes::{Due, Wakes};
 use crate::handle::{Handle, Readiness};
 use crate::os::{self, Watch};
 use crate::relaying::Relay;
@@ -16,6 +17,7 @@ use std::io;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::task::coop::poll_proceed;
+use tokio::time::Instant;
 
 /// Passes on what each of two connections sends to the other, and how it ended, until both have ended. The async
 /// [`adieu::relay`](crate::relay()), which says what becomes of an end and of a cut.
@@ -51,19 +53,26 @@ use tokio::task::coop::poll_proceed;
 /// }
 /// # }
 /// ```
-pub async fn relay(a: Connection, b: Connection, options: &RelayOptions) -> RelayReport {
+pub fn relay(
+    a: Connection,
+    b: Connection,
+    options: &RelayOptions,
+) -> impl Future<Output = RelayReport> + Send + use<> {
     let [mut a, mut b] = [Side::new(a.inner), Side::new(b.inner)];
     let mut relay = Relay::begin(&mut a.inner.peer, &mut b.inner.peer, options);
     let mut nap = Nap::default();
-    poll_fn(|cx| {
-        let polled = poll(&mut relay, &mut a, &mut b, &mut nap, cx);
-        // Until it is polled again, time passes.
-        a.inner.peer.link.release_time();
-        b.inner.peer.link.release_time();
-        polled
-    })
-    .await;
-    relay.report(&mut a.inner.peer, &mut b.inner.peer)
+    // What an `async fn` is given, it has twice.
+    async move {
+        poll_fn(|cx| {
+            let polled = poll(&mut relay, &mut a, &mut b, &mut nap, cx);
+            // Until it is polled again, time passes.
+            a.inner.peer.link.release_time();
+            b.inner.peer.link.release_time();
+            polled
+        })
+        .await;
+        relay.report(&mut a.inner.peer, &mut b.inner.peer)
+    }
 }
 
 /// One of the two connections.
@@ -91,7 +100,12 @@ fn poll(relay: &mut Relay, a: &mut Side, b: &mut Side, nap: &mut Nap, cx: &mut C
             let [of_a, of_b] = relay.waiting(&mut a.inner.peer, &mut b.inner.peer);
             // All are to wake us.
             let has_news = a.has_news(cx, of_a) | b.has_news(cx, of_b);
-            if !(has_news | time_has_come(a, b, cx, [of_a, of_b]) | nap.is_over(relay.nap(), cx)) {
+            let left = relay.nap();
+            // A moment beyond the clock's end never comes.
+            let until = left.and_then(|left| now.checked_add(left)).map(Instant::from_std);
+            // tokio's clock ticks in milliseconds: the relay, and not the timer, says whether its time has come.
+            let is_due = left.is_some_and(|left| left.is_zero());
+            if !(has_news | is_due | time_has_come(a, b, nap, cx, [of_a, of_b], until)) {
                 relay.rest();
                 return Poll::Pending;
             }
@@ -100,8 +114,16 @@ fn poll(relay: &mut Relay, a: &mut Side, b: &mut Side, nap: &mut Nap, cx: &mut C
     }
 }
 
-/// Arranges to be woken when the time of either comes, or its interrupt is raised. True: try again.
-fn time_has_come(a: &mut Side, b: &mut Side, cx: &mut Context<'_>, [of_a, of_b]: [Waiting; 2]) -> bool {
+/// Arranges to be woken when the time of either comes, or that of both, `until`, or the interrupt of either is raised. True: try
+/// again.
+fn time_has_come(
+    a: &mut Side,
+    b: &mut Side,
+    nap: &mut Nap,
+    cx: &mut Context<'_>,
+    [of_a, of_b]: [Waiting; 2],
+    until: Option<Instant>,
+) -> bool {
     // A service has one interrupt for all its connections, and then one of the two waits for it.
     let is_shared = match (a.interrupt(), b.interrupt()) {
         (Some(of_a), Some(of_b)) => of_a.is(of_b),
@@ -118,15 +140,11 @@ fn time_has_come(a: &mut Side, b: &mut Side, cx: &mut Context<'_>, [of_a, of_b]:
         // What has come before it is passed on first.
         return true;
     }
-    let is_over_for_a = a.is_open() && a.inner.poll_time(cx, of_a);
-    let is_over_for_b = b.is_open()
-        && if is_shared {
-            let Inner { peer, wakes, .. } = &mut *b.inner;
-            wakes.poll_time_beside(&mut a.inner.wakes, &mut peer.link, cx, of_b)
-        } else {
-            b.inner.poll_time(cx, of_b)
-        };
-    is_over_for_a | is_over_for_b
+    let of_a = a.due(cx, of_a, None);
+    let of_b = b.due(cx, of_b, is_shared.then_some(&mut a.inner.wakes));
+    let (Due::At(of_a), Due::At(of_b)) = (of_a, of_b) else { return true };
+    // One timer for all of them.
+    nap.has_come([of_a, of_b, until].into_iter().flatten().min(), cx)
 }
 
 impl Side {
@@ -140,6 +158,15 @@ impl Side {
 
     fn interrupt(&self) -> Option<&Interrupt> {
         self.inner.peer.link.interrupt()
+    }
+
+    /// When it has to go on, although nothing comes. `beside`: what waits for the same interrupt on behalf of the same task.
+    fn due(&mut self, cx: &mut Context<'_>, waiting: Waiting, beside: Option<&mut Wakes>) -> Due {
+        if !self.is_open() {
+            return Due::At(None);
+        }
+        let Inner { peer, wakes, .. } = &mut *self.inner;
+        beside.unwrap_or(wakes).due(&mut peer.link, cx, waiting)
     }
 
     /// Notes what tokio knows the socket to be ready for.

@@ -1,5 +1,6 @@
 //! What wakes a connection's task beside its socket: the time, the interrupt, and acknowledgements.
 
+use super::nap::Nap;
 use super::raised::Raised;
 use super::stream::Stream;
 use crate::handle::Handle;
@@ -9,14 +10,22 @@ use adieu_proto::Waiting;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::Context;
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep};
 
 /// Each of them is made when it is first needed.
 #[derive(Default)]
 pub(super) struct Wakes {
-    timer: Option<Pin<Box<Sleep>>>,
-    interrupt: Option<Box<Raised>>,
+    timer: Nap,
+    interrupt: Raised,
     acknowledgements: Option<Acknowledgements>,
+}
+
+/// When a connection's task has to go on, whatever comes.
+pub(super) enum Due {
+    /// Now: its time has come or its interrupt was raised, and its core knows.
+    Now,
+    /// Then. `None`: never.
+    At(Option<Instant>),
 }
 
 /// How an acknowledgement is learned of.
@@ -36,23 +45,35 @@ impl Wakes {
         cx: &mut Context<'_>,
         waiting: Waiting,
     ) -> bool {
-        poll_time(&mut self.timer, &mut self.interrupt, link, cx, waiting)
+        loop {
+            match self.due(link, cx, waiting) {
+                Due::Now => return true,
+                Due::At(until) if !self.timer.has_come(until, cx) => return false,
+                Due::At(_) => {}
+            }
+        }
     }
 
-    /// The same, where `other` waits for the same interrupt on behalf of the same task.
-    pub(super) fn poll_time_beside(
-        &mut self,
-        other: &mut Self,
-        link: &mut Link<Stream>,
-        cx: &mut Context<'_>,
-        waiting: Waiting,
-    ) -> bool {
-        poll_time(&mut self.timer, &mut other.interrupt, link, cx, waiting)
+    /// Tells the core what is waited for, arranges to be woken when the interrupt is raised, and leaves the time to the caller.
+    pub(super) fn due(&mut self, link: &mut Link<Stream>, cx: &mut Context<'_>, waiting: Waiting) -> Due {
+        link.wait_for(waiting);
+        // Before the interrupt is asked: it may be put off until between the two.
+        let deferred = link.deferral_end().map(Instant::from_std);
+        let at = link.core.poll_timeout();
+        // The core, not a timer, says whether its time has come: a timer set to a moment that is past fires only
+        // at the next tick of tokio's clock, where it would be set to the past anew, for ever.
+        if self.poll_interrupt(link, cx) || at.is_some_and(|at| at <= link.now()) {
+            link.tick();
+            link.act();
+            return Due::Now;
+        }
+        Due::At([at.map(|at| link.instant_of(at)), deferred].into_iter().flatten().min())
     }
 
     /// Arranges to be woken when the interrupt is raised. True: it was, which is to be told to the core.
     pub(super) fn poll_interrupt(&mut self, link: &Link<Stream>, cx: &mut Context<'_>) -> bool {
-        poll_interrupt(&mut self.interrupt, link, cx)
+        let interrupt = link.interrupt().filter(|_| !link.core.is_decided());
+        interrupt.is_some_and(|interrupt| self.interrupt.poll(interrupt, cx))
     }
 
     /// Arranges to be woken when the peer's TCP acknowledges something. True: it may have.
@@ -77,54 +98,4 @@ impl Wakes {
             }
         }
     }
-}
-
-fn poll_time(
-    timer: &mut Option<Pin<Box<Sleep>>>,
-    raised: &mut Option<Box<Raised>>,
-    link: &mut Link<Stream>,
-    cx: &mut Context<'_>,
-    waiting: Waiting,
-) -> bool {
-    link.wait_for(waiting);
-    loop {
-        // Before the timer is set: the interrupt may be put off until between the two.
-        let deferred = link.deferral_end().map(Instant::from_std);
-        if poll_interrupt(raised, link, cx) {
-            link.tick();
-            link.act();
-            return true;
-        }
-        let at = link.core.poll_timeout();
-        // The core, not the timer, says whether its time has come: a timer set to a moment that is past fires only
-        // at the next tick of tokio's clock, where it would be set to the past anew, for ever.
-        if at.is_some_and(|at| at <= link.now()) {
-            link.tick();
-            link.act();
-            return true;
-        }
-        let at = at.map(|at| link.instant_of(at));
-        let Some(until) = [at, deferred].into_iter().flatten().min() else {
-            *timer = None;
-            return false;
-        };
-        let timer = match &mut *timer {
-            Some(timer) => {
-                // One that fires too early is set again then; setting it at every byte would cost more.
-                if until < timer.deadline() || timer.is_elapsed() {
-                    timer.as_mut().reset(until);
-                }
-                timer
-            }
-            empty => empty.insert(Box::pin(sleep_until(until))),
-        };
-        if timer.as_mut().poll(cx).is_pending() {
-            return false;
-        }
-    }
-}
-
-fn poll_interrupt(raised: &mut Option<Box<Raised>>, link: &Link<Stream>, cx: &mut Context<'_>) -> bool {
-    let interrupt = link.interrupt().filter(|_| !link.core.is_decided());
-    interrupt.is_some_and(|interrupt| raised.get_or_insert_default().poll(interrupt, cx))
 }
