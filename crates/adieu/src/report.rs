@@ -66,8 +66,6 @@ pub(crate) struct Facts {
     pub(crate) role: Option<Role>,
     pub(crate) transport: Option<Transport>,
     pub(crate) endpoint: Arc<str>,
-    pub(crate) proxy: Option<ProxyAddress>,
-    pub(crate) fast_open: Option<FastOpen>,
     pub(crate) local_address: Option<Address>,
     pub(crate) peer_address: Option<Address>,
     pub(crate) resolved: Option<Time>,
@@ -76,21 +74,44 @@ pub(crate) struct Facts {
     /// The socket was given to us when everything was sent.
     pub(crate) is_given_to_finish: bool,
     pub(crate) tcp: os::TcpFacts,
-    /// Of a connection that never was: what every address said.
-    pub(crate) failure: Option<Box<Words>>,
-    /// What the program's own input or output said as it failed, where no system call did.
-    pub(crate) local_words: Option<Box<Words>>,
-    /// Who was connected to, where that is for TLS to know.
-    pub(crate) host: Option<Box<str>>,
     /// Without TLS of ours, what was received begins as the other side of TLS does.
     pub(crate) received_tls: bool,
     /// Without TLS of ours, what was sent begins as our side of TLS would.
     pub(crate) sent_tls: bool,
-    pub(crate) handshake: Option<Box<crate::tls::HandshakeError>>,
     pub(crate) tls: Option<Box<crate::tls::TlsFacts>>,
+    rare: Option<Box<RareFacts>>,
+}
+
+/// What most connections never have. It takes memory from when there is something.
+#[derive(Debug, Clone)]
+pub(crate) struct RareFacts {
+    pub(crate) proxy: Option<ProxyAddress>,
+    pub(crate) fast_open: Option<FastOpen>,
+    /// Of a connection that never was: what every address said.
+    pub(crate) failure: Option<Words>,
+    /// What the program's own input or output said as it failed, where no system call did.
+    pub(crate) local_words: Option<Words>,
+    /// Who was connected to, where that is for TLS to know.
+    pub(crate) host: Option<Box<str>>,
+    pub(crate) handshake: Option<crate::tls::HandshakeError>,
+}
+
+impl RareFacts {
+    const NONE: Self =
+        Self { proxy: None, fast_open: None, failure: None, local_words: None, host: None, handshake: None };
 }
 
 impl Facts {
+    /// What is known of what is rare.
+    pub(crate) fn rare(&self) -> &RareFacts {
+        static NONE: RareFacts = RareFacts::NONE;
+        self.rare.as_deref().unwrap_or(&NONE)
+    }
+
+    pub(crate) fn rare_mut(&mut self) -> &mut RareFacts {
+        self.rare.get_or_insert_with(|| Box::new(RareFacts::NONE))
+    }
+
     /// What is known at the start.
     pub(crate) fn new(role: Option<Role>, endpoint: impl Into<Arc<str>>) -> Self {
         Self {
@@ -98,21 +119,16 @@ impl Facts {
             role,
             transport: None,
             endpoint: endpoint.into(),
-            proxy: None,
-            fast_open: None,
             local_address: None,
             peer_address: None,
             resolved: None,
             order_is_unknown: false,
             is_given_to_finish: false,
             tcp: os::TcpFacts::default(),
-            failure: None,
-            local_words: None,
-            host: None,
             received_tls: false,
             sent_tls: false,
-            handshake: None,
             tls: None,
+            rare: None,
         }
     }
 }
@@ -122,19 +138,20 @@ pub(crate) fn of(core: &adieu_proto::Connection, outcome: &Outcome, facts: &Fact
     let mut report = Report::new(facts.role, facts.endpoint.to_string(), facts.began, core, outcome);
     let evidence = outcome.evidence;
     let number = evidence.fault.and_then(|fault| fault.code).or(evidence.local_code);
-    report.error = match (&facts.failure, number) {
-        (Some(words), _) => Some(SystemError::new(number, number.and_then(error_name), (**words).clone())),
+    let rare = facts.rare();
+    report.error = match (&rare.failure, number) {
+        (Some(words), _) => Some(SystemError::new(number, number.and_then(error_name), words.clone())),
         (None, Some(number)) => {
             Some(SystemError::new(Some(number), error_name(number), describe_code(number)))
         }
         (None, None) => {
-            let local = matches!(outcome.ending, Ending::LocalFailure { .. }).then_some(&facts.local_words);
-            local.cloned().flatten().map(|words| SystemError::new(None, None, *words))
+            let local = matches!(outcome.ending, Ending::LocalFailure { .. }).then_some(&rare.local_words);
+            local.cloned().flatten().map(|words| SystemError::new(None, None, words))
         }
     };
     report.transport = facts.transport;
-    report.proxy.clone_from(&facts.proxy);
-    report.fast_open = facts.fast_open;
+    report.proxy.clone_from(&rare.proxy);
+    report.fast_open = rare.fast_open;
     report.local_address.clone_from(&facts.local_address);
     report.peer_address.clone_from(&facts.peer_address);
     if facts.is_given_to_finish && report.context == Context::Usual {
@@ -157,7 +174,7 @@ pub(crate) fn of(core: &adieu_proto::Connection, outcome: &Outcome, facts: &Fact
 pub(crate) fn of_refused(error: &AdoptError, role: Option<Role>) -> Report {
     let start = Time::ZERO;
     let mut facts = Facts::new(role, Address::Unnamed.to_string());
-    facts.failure = Some(Box::new(error.to_string().into()));
+    facts.rare_mut().failure = Some(error.to_string().into());
     let mut core = adieu_proto::Connection::new(adieu_proto::Config::default());
     match error {
         AdoptError::NotConnected | AdoptError::Handshaking => {
@@ -215,17 +232,17 @@ impl NeverConnected<'_> {
                     let fault = Fault { call: Call::Connect, kind: FaultKind::Other, code: number };
                     core.handle_connect_failed(start, fault);
                 }
-                facts.failure = Some(Box::new(error.cause().to_string().into()));
+                facts.rare_mut().failure = Some(error.cause().to_string().into());
                 context = Context::Binding;
             }
             Self::CannotAccept { error } => {
                 let number = error.system().and_then(|error| error.code);
                 core.handle_local_failure(start, LocalEnd::Socket, number);
-                facts.failure = Some(Box::new(error.cause().to_string().into()));
+                facts.rare_mut().failure = Some(error.cause().to_string().into());
             }
             Self::CannotServe { peer, error } => {
                 core.handle_local_failure(start, LocalEnd::Socket, error.raw_os_error());
-                facts.failure = Some(Box::new(describe_error(error).into()));
+                facts.rare_mut().failure = Some(describe_error(error).into());
                 facts.peer_address = peer.filter(|peer| peer.is_named()).cloned();
             }
         }

@@ -11,16 +11,19 @@ use std::net::SocketAddr;
 pub(crate) fn end<H: Handle>(mut link: Link<H>, endpoint: &Endpoint, cause: ConnectCause) -> ConnectError {
     // A handshake that has failed has told the core why.
     if link.report().is_none() {
-        link.facts.failure = match &cause {
+        let failure = match &cause {
             ConnectCause::TimedOut(attempts) => match &attempts[..] {
                 [] => None,
                 // Of an address that was written as such, "nothing answered" says it all.
                 [one] if is_written_as(endpoint, &one.tried) => None,
-                some => Some(Box::new(list(some).into())),
+                some => Some(list(some).into()),
             },
             ConnectCause::Interrupted => None,
-            cause => Some(Box::new(cause.words())),
+            cause => Some(cause.words()),
         };
+        if failure.is_some() {
+            link.facts.rare_mut().failure = failure;
+        }
         match blame(&cause) {
             Blame::Us(code) => link.core.handle_local_failure(link.now(), LocalEnd::Socket, code),
             Blame::Way(fault) => link.core.handle_connect_failed(link.now(), fault),

@@ -215,7 +215,9 @@ impl<'a, H: Opened> Connecting<'a, H> {
             .and_then(|()| options.check(self.endpoint))
             .map_err(ConnectCause::Option)?;
         let proxy = self.link.options.proxy.clone();
-        self.link.facts.proxy = proxy.as_ref().map(|proxy| proxy.address());
+        if let Some(proxy) = &proxy {
+            self.link.facts.rare_mut().proxy = Some(proxy.address());
+        }
         if let (Some(proxy), true) = (&proxy, self.endpoint.is_unix()) {
             return Err(proxy::told(proxy, proxy::NO_UNIX_SOCKETS));
         }
@@ -349,7 +351,7 @@ impl<'a, H: Opened> Connecting<'a, H> {
     /// There is a connection to the peer; its TLS handshake may be still to come.
     fn connected(&mut self, established: Established<H>, transport: Transport) -> Stage<H> {
         if self.link.options.tls.is_some() {
-            self.link.facts.host = self.endpoint.host().map(Box::from);
+            self.link.facts.rare_mut().host = self.endpoint.host().map(Box::from);
         }
         self.link.connected(established, transport);
         Stage::Securing(Readiness::Send)

@@ -23,8 +23,13 @@ const PATIENCE: Duration = Duration::from_millis(1);
 /// With less than this below the mark when our patience ends, the stream has slowed down and the mark is lowered.
 const TRICKLE: u64 = 64 * 1024;
 
+/// It takes memory from the first wait on that could be spared.
 #[derive(Debug, Default)]
-pub(crate) struct LowWater {
+pub(crate) struct LowWater(Option<Box<Mark>>);
+
+/// The mark of one socket.
+#[derive(Debug, Default)]
+struct Mark {
     raised: bool,
     /// The system does not let us.
     refused: bool,
@@ -47,10 +52,21 @@ impl LowWater {
         direct: bool,
         is_long: impl FnOnce() -> bool,
     ) -> Option<Duration> {
+        let mouthful = mouthful(link, direct, is_long)?;
+        self.0.get_or_insert_default().before_wait(link, for_bytes, mouthful)
+    }
+
+    /// After a wait that did not find the socket readable: whether it is to be asked all the same.
+    pub(crate) fn is_out_of_patience<H: Handle>(&mut self, link: &Link<H>) -> bool {
+        self.0.as_mut().is_some_and(|mark| mark.is_out_of_patience(link))
+    }
+}
+
+impl Mark {
+    fn before_wait<H: Handle>(&mut self, link: &Link<H>, for_bytes: bool, mouthful: u32) -> Option<Duration> {
         if self.refused {
             return None;
         }
-        let mouthful = mouthful(link, direct, is_long)?;
         if !for_bytes {
             self.waiting = None;
             return None;
@@ -86,8 +102,7 @@ impl LowWater {
         Some(PATIENCE)
     }
 
-    /// After a wait that did not find the socket readable: whether it is to be asked all the same.
-    pub(crate) fn is_out_of_patience<H: Handle>(&mut self, link: &Link<H>) -> bool {
+    fn is_out_of_patience<H: Handle>(&mut self, link: &Link<H>) -> bool {
         if !self.raised {
             return false;
         }

@@ -74,7 +74,8 @@ pub(crate) fn waiting(out: Waits, into: Waits, acknowledgement: bool) -> Waiting
 /// One direction.
 pub(crate) struct Flow {
     buffer: Buffer,
-    direct: Option<Direct>,
+    /// On the heap: most directions never take one.
+    direct: Option<Box<Direct>>,
     /// A direct way was looked for.
     looked: bool,
     /// Why the source failed, until that is told.
@@ -111,7 +112,7 @@ impl Flow {
     }
 
     fn held(&self) -> usize {
-        self.direct.as_ref().map_or(0, Direct::held)
+        self.direct.as_ref().map_or(0, |direct| direct.held())
     }
 
     /// Whether bytes go on a direct way.
@@ -354,7 +355,7 @@ impl Flow {
             self.looked = true;
         } else if source.is_long() && sink.is_long() {
             self.looked = true;
-            self.direct = Direct::between(source.lane(), sink.lane(), self.hold);
+            self.direct = Direct::between(source.lane(), sink.lane(), self.hold).map(Box::new);
         }
     }
 

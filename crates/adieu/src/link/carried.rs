@@ -149,7 +149,7 @@ impl<H: Handle> Link<H> {
                     if self.is_given && self.handle.as_ref().is_some_and(is_shut) {
                         let what =
                             "the program had shut down the sending side before TLS's close_notify was sent";
-                        self.facts.failure = Some(Box::new(what.into()));
+                        self.facts.rare_mut().failure = Some(what.into());
                         self.local_failure(LocalEnd::Socket, &error);
                         return Flushed::Failed;
                     }
@@ -329,7 +329,7 @@ impl<H: Handle> Link<H> {
             self.observe(&Event::TlsFailed { alert, error: &broken.words });
         } else {
             // The only session is that with the proxy.
-            self.facts.failure.get_or_insert_with(|| Box::new(with_the_proxy(&broken.words).into()));
+            self.facts.rare_mut().failure.get_or_insert_with(|| with_the_proxy(&broken.words).into());
         }
         self.flush_alert();
         let fault = Fault { call, kind: FaultKind::Protocol, code: None };

@@ -23,18 +23,18 @@ impl<H: Handle> Link<H> {
 
     /// From when on the interrupt is heeded again. `None`: it is heeded now.
     pub(crate) fn deferral_end(&self) -> Option<Instant> {
-        self.deferred_until.filter(|until| *until > Instant::now())
+        self.rare.as_ref()?.deferred_until.filter(|until| *until > Instant::now())
     }
 
     /// What ends the connection from outside. `None`: nothing does, or not yet.
     pub(crate) fn interrupt(&self) -> Option<&crate::Interrupt> {
-        self.options.interrupt.as_ref().filter(|_| self.deferred_until.is_none_or(|at| at <= Instant::now()))
+        self.options.interrupt.as_ref().filter(|_| self.deferral_end().is_none())
     }
 
     /// Puts the interrupt off until `limit` has passed.
     pub(crate) fn defer_interrupt(&mut self, limit: Duration) {
         let now = Instant::now();
-        self.deferred_until = Some(now.checked_add(limit).unwrap_or(now + FAR));
+        self.rare.get_or_insert_default().deferred_until = Some(now.checked_add(limit).unwrap_or(now + FAR));
     }
 
     /// A moment of the core's on tokio's clock; one beyond that clock's end is far enough away.

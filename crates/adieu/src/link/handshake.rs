@@ -25,7 +25,7 @@ impl<H: Handle> Link<H> {
     pub(super) fn begin_handshake(&mut self, fault: Option<Fault>, with_syn: Option<(usize, Time)>) -> bool {
         let Some(tls) = self.options.tls.clone() else { return false };
         let peer = self.facts.peer_address.as_ref().and_then(Address::socket_addr);
-        let host = self.facts.host.clone().or_else(|| peer.map(|peer| peer.ip().to_string().into()));
+        let host = self.facts.rare().host.clone().or_else(|| peer.map(|peer| peer.ip().to_string().into()));
         let begun = self.syn.take().and_then(|syn| syn.session);
         let Some(session) = begun.map_or_else(|| tls.session(host.as_deref()), |session| Some(Ok(session)))
         else {
@@ -163,8 +163,8 @@ impl<H: Handle> Link<H> {
         if let Some(facts) = &mut self.facts.tls {
             facts.failure = Some(error.failure());
         }
-        self.facts.handshake = Some(Box::new(error.clone()));
-        self.facts.failure = Some(Box::new(error.words()));
+        self.facts.rare_mut().handshake = Some(error.clone());
+        self.facts.rare_mut().failure = Some(error.words());
         let call = told.map_or(Call::Receive, |fault| fault.call);
         let fault = Fault { call, kind: FaultKind::Protocol, code: told.and_then(|f| f.code) };
         self.core.handle_connect_failed(self.now(), fault);
@@ -183,7 +183,8 @@ impl<H: Handle> Link<H> {
 
     /// Sends what goes right before the reset, after every look at the socket: a peer that answers it by a reset was not the first.
     pub(super) fn send_last_words(&mut self) {
-        let (Some(words), Some(handle)) = (self.last_words.take(), &self.handle) else { return };
+        let words = self.rare.as_mut().and_then(|rare| rare.last_words.take());
+        let (Some(words), Some(handle)) = (words, &self.handle) else { return };
         let socket = handle.socket();
         // Now or never: nothing that is held back outlives the reset.
         let _ = socket.set_tcp_nodelay(true);
@@ -192,20 +193,20 @@ impl<H: Handle> Link<H> {
 
     /// Why there is no connection, if the handshake is why.
     pub(crate) fn handshake_error(&self) -> Option<&HandshakeError> {
-        self.facts.handshake.as_deref()
+        self.facts.rare().handshake.as_ref()
     }
 
     /// Before a report is made: which time was over while a handshake was under way, if one was.
     pub(super) fn note_unfinished_handshake(&mut self) {
         let Some(carrier) = &self.carrier else { return };
-        if self.core.milestones().connected.is_some() || self.facts.handshake.is_some() {
+        if self.core.milestones().connected.is_some() || self.facts.rare().handshake.is_some() {
             return;
         }
         // Ended by something else, an interrupt for example, it has not failed.
         let Some(Ending::TimedOut { timer }) = self.core.outcome().map(|outcome| outcome.ending) else {
             return;
         };
-        self.facts.failure = Some(Box::new(carrier.out_of_time(timer)));
+        self.facts.rare_mut().failure = Some(carrier.out_of_time(timer));
         if let Some(facts) = &mut self.facts.tls {
             facts.failure = Some(Failure::TimedOut);
         }

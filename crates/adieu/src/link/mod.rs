@@ -77,10 +77,7 @@ pub(crate) struct Link<H: Handle> {
     is_dropped: bool,
     /// The program has asked for a reset.
     is_aborted: bool,
-    /// What is sent right before the reset.
-    last_words: Option<Box<[u8]>>,
-    /// Until then the interrupt is not heeded.
-    deferred_until: Option<Instant>,
+    rare: Option<Box<Rare>>,
     /// Whose FIN was first, where that is asked.
     first_fin: Option<Side>,
     pace: os::ProbePace,
@@ -100,6 +97,15 @@ pub(crate) struct Link<H: Handle> {
     ahead: Option<Box<Ahead>>,
     /// After the handle in order: the socket is closed before the network is given back.
     network: Option<io::Result<os::Network>>,
+}
+
+/// What most links never have. It takes memory from when there is something.
+#[derive(Default)]
+struct Rare {
+    /// What is sent right before the reset.
+    last_words: Option<Box<[u8]>>,
+    /// Until then the interrupt is not heeded.
+    deferred_until: Option<Instant>,
 }
 
 /// What is left of a link whose connecting does not lead to a connection.
@@ -134,8 +140,7 @@ impl<H: Handle> Link<H> {
             is_given: false,
             is_dropped: false,
             is_aborted: false,
-            last_words: None,
-            deferred_until: None,
+            rare: None,
             first_fin: None,
             pace: os::ProbePace::default(),
             report: None,
@@ -177,8 +182,7 @@ impl<H: Handle> Link<H> {
             is_given: self.is_given,
             is_dropped: false,
             is_aborted: self.is_aborted,
-            last_words: self.last_words.take(),
-            deferred_until: self.deferred_until,
+            rare: self.rare.take(),
             first_fin: self.first_fin,
             pace: std::mem::take(&mut self.pace),
             report: self.report.take(),
@@ -487,7 +491,7 @@ impl<H: Handle> Link<H> {
     pub(crate) fn local_failure(&mut self, end: LocalEnd, error: &io::Error) {
         self.observe(&Event::LocalFailure { end });
         if error.raw_os_error().is_none() && !self.core.is_decided() {
-            self.facts.local_words = Some(Box::new(error.to_string().into()));
+            self.facts.rare_mut().local_words = Some(error.to_string().into());
         }
         self.core.handle_local_failure(self.now(), end, error.raw_os_error());
     }

@@ -108,7 +108,9 @@ impl<H: Handle> Link<H> {
 
     /// Closes abortively, right after these octets.
     pub(crate) fn abort_with(&mut self, last_words: Box<[u8]>) -> Report {
-        self.last_words = Some(last_words).filter(|_| !self.core.is_decided());
+        if !self.core.is_decided() {
+            self.rare.get_or_insert_default().last_words = Some(last_words);
+        }
         self.abort()
     }
 

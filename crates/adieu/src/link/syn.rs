@@ -36,7 +36,7 @@ impl<H: Handle> Link<H> {
         self.options.check_fast_open(endpoint)?;
         if self.options.preface.is_some() {
             // It would have to go first.
-            self.facts.fast_open = Some(FastOpen::Unused);
+            self.facts.rare_mut().fast_open = Some(FastOpen::Unused);
             return Ok(());
         }
         let mut syn = Syn { data: first.to_vec(), ..Syn::default() };
@@ -48,7 +48,8 @@ impl<H: Handle> Link<H> {
                 session.unsent().to_vec()
             });
         }
-        self.facts.fast_open = Some(if syn.data.is_empty() { FastOpen::Unused } else { FastOpen::NotSent });
+        self.facts.rare_mut().fast_open =
+            Some(if syn.data.is_empty() { FastOpen::Unused } else { FastOpen::NotSent });
         self.syn = Some(Box::new(syn));
         Ok(())
     }
@@ -60,7 +61,7 @@ impl<H: Handle> Link<H> {
         let Some(syn) = self.syn.as_mut().filter(|syn| !syn.data.is_empty()) else { return Ok(false) };
         let taken = os::send_with_syn(socket, address, &syn.data)?;
         syn.gone = taken.filter(|taken| *taken > 0).map(|taken| (taken, at));
-        self.facts.fast_open = Some(match taken {
+        self.facts.rare_mut().fast_open = Some(match taken {
             None => FastOpen::Unavailable,
             Some(0) => FastOpen::NotSent,
             Some(taken) => FastOpen::Unanswered { bytes: taken as u64 },
@@ -79,7 +80,7 @@ impl<H: Handle> Link<H> {
         if os::fault_kind(error) == FaultKind::TimedOut {
             return true;
         }
-        self.facts.fast_open = Some(FastOpen::NotAcknowledged { bytes: bytes as u64 });
+        self.facts.rare_mut().fast_open = Some(FastOpen::NotAcknowledged { bytes: bytes as u64 });
         false
     }
 
@@ -87,13 +88,13 @@ impl<H: Handle> Link<H> {
     pub(crate) fn note_fast_open(&mut self) -> Option<(usize, Time)> {
         let gone = self.syn.as_ref().and_then(|syn| syn.gone);
         let outcome = match gone.map(|(bytes, _)| bytes as u64) {
-            None => self.facts.fast_open?,
+            None => self.facts.rare().fast_open?,
             Some(bytes) if self.handle.as_ref().is_some_and(|h| os::syn_data_acknowledged(&h.socket())) => {
                 FastOpen::Acknowledged { bytes }
             }
             Some(bytes) => FastOpen::NotAcknowledged { bytes },
         };
-        self.facts.fast_open = Some(outcome);
+        self.facts.rare_mut().fast_open = Some(outcome);
         self.observe(&Event::FastOpen { outcome });
         gone
     }

@@ -23,7 +23,7 @@ use crate::flow::ends::{Sink, Source};
 use crate::flow::{End, Flow, Pair, Peer, waiting};
 use crate::handle::{Handle, Readiness};
 use crate::link::HandshakeTurn;
-use adieu_proto::{Counts, Time, Waiting};
+use adieu_proto::{Time, Waiting};
 use gate::Gates;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,8 +40,8 @@ pub(crate) struct Relay {
     b_to_a: Flow,
     /// What a TLS handshake that is still to be made waits for, on each side.
     handshakes: [Option<Readiness>; 2],
-    /// What each connection had counted before it was joined.
-    before: [Counts; 2],
+    /// What each connection had received and accepted before it was joined.
+    before: [(u64, u64); 2],
     /// Who is told of what moves.
     progress: Option<Arc<RelayProgress>>,
     /// If faults are planned.
@@ -63,7 +63,7 @@ impl Relay {
             a_to_b: Flow::bounded(options.buffer_limit),
             b_to_a: Flow::bounded(options.buffer_limit),
             handshakes: [None; 2],
-            before: [a.link.core.counts(), b.link.core.counts()],
+            before: [&a.link.core, &b.link.core].map(|core| (core.counts().received, core.counts().accepted)),
             progress: options.progress.clone(),
             gates: options.faults.as_deref().and_then(Gates::new),
             nap: None,
@@ -204,10 +204,10 @@ impl Relay {
 
     /// The report, once both are closed. To be asked for once.
     pub(crate) fn report<H: Handle>(&self, a: &mut Peer<H>, b: &mut Peer<H>) -> RelayReport {
-        let [before_a, before_b] = self.before;
+        let [(a_received, a_accepted), (b_received, b_accepted)] = self.before;
         let mut report = RelayReport {
-            a_to_b: report::direction(a, b, before_a.received, before_b.accepted),
-            b_to_a: report::direction(b, a, before_b.received, before_a.accepted),
+            a_to_b: report::direction(a, b, a_received, b_accepted),
+            b_to_a: report::direction(b, a, b_received, a_accepted),
             a: a.link.take_final_report(),
             b: b.link.take_final_report(),
         };
