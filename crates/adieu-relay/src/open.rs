@@ -1,11 +1,12 @@
 //! The connections that are open: who they are, for whoever asks.
 
 use crate::split_mix::mix;
+use crate::upstream::Upstream;
 use adieu::{Address, Endpoint, RelayProgress};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A connection that is open.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,8 +55,10 @@ pub enum State {
 pub(crate) struct Entry {
     pub(crate) relay: Arc<str>,
     pub(crate) client: Address,
-    pub(crate) since: Instant,
-    pub(crate) upstream: Option<Endpoint>,
+    /// The address that it connected from, if `client` is what a proxy there has told.
+    pub(crate) proxy: Option<Box<Address>>,
+    /// The upstream that was connected to last, or is to be.
+    pub(crate) upstream: Option<Arc<Upstream>>,
     pub(crate) state: State,
     pub(crate) progress: Arc<RelayProgress>,
 }
@@ -112,13 +115,23 @@ impl Roll {
 }
 
 impl Entry {
+    /// The address that it connected from.
+    pub(crate) fn peer(&self) -> &Address {
+        self.proxy.as_deref().unwrap_or(&self.client)
+    }
+
+    /// Where its upstream is.
+    pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
+        self.upstream.as_ref().map(|upstream| &upstream.endpoint)
+    }
+
     pub(crate) fn shown(&self, id: u64) -> OpenConnection {
         OpenConnection {
             id,
             relay: Arc::clone(&self.relay),
             client: self.client.clone(),
-            upstream: self.upstream.clone(),
-            age: self.since.elapsed(),
+            upstream: self.endpoint().cloned(),
+            age: self.progress.age(),
             state: self.state,
             bytes_from_client: self.progress.received_from_a(),
             bytes_to_upstream: self.progress.accepted_for_b(),

@@ -12,7 +12,7 @@ use crate::shared::{REST, Service, Serving, Worker};
 use crate::upstream::{HealthChange, Picked, Tried, Upstream, UpstreamError};
 use adieu::faults::Injected;
 use adieu::tokio::{Connection, relay};
-use adieu::{Address, ConnectOptions, Ending, Endpoint, RelayProgress};
+use adieu::{Address, ConnectOptions, Ending, Endpoint, RelayOptions, RelayProgress};
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -25,18 +25,13 @@ const FOR_A_CUT_CLIENT: Duration = Duration::from_secs(2);
 /// The faults on purpose that have come.
 type Came = Arc<Mutex<Vec<Injected>>>;
 
-/// A client that was accepted. Dropped, it is no longer open.
+/// A client that was accepted. Who it is stands on the roll. Dropped before its end is told, it counts as cut: nobody can say that it
+/// finished.
 pub(crate) struct Session {
     worker: Arc<Worker>,
     serving: Arc<Serving>,
     id: u64,
-    /// Whose connection it is, as far as is known.
-    client: Address,
-    peer: Address,
-    began: (SystemTime, Instant),
     progress: Arc<RelayProgress>,
-    /// It did not end by itself. So it is until its end is known: of one that is dropped before, nobody can say that it finished.
-    was_cut: bool,
     /// Given back once it is over.
     place: Place,
 }
@@ -50,65 +45,92 @@ impl Session {
         place: Place,
     ) -> Self {
         let id = worker.service.next_id();
-        let client = connection.peer_address().cloned().unwrap_or(Address::Unnamed);
-        let began = (SystemTime::now(), Instant::now());
+        let client = connection.peer_address().unwrap_or(&Address::Unnamed);
         let progress = Arc::new(RelayProgress::new());
         worker.service.shutdown.has_opened();
         let entry = Entry {
             relay: Arc::clone(&serving.name),
             client: client.clone(),
-            since: began.1,
+            proxy: None,
             upstream: None,
             state: State::Handshake,
             progress: Arc::clone(&progress),
         };
         worker.roll.enter(id, entry);
-        serving.tell(&RelayEvent::Accepted { relay: &serving.name, id, client: &client });
-        let (worker, serving) = (Arc::clone(worker), Arc::clone(serving));
-        let peer = client.clone();
-        Self { worker, serving, id, client, peer, began, progress, was_cut: true, place }
+        serving.tell(&RelayEvent::Accepted { relay: &serving.name, id, client });
+        Self { worker: Arc::clone(worker), serving: Arc::clone(serving), id, progress, place }
     }
 
-    pub(crate) async fn run(mut self, client: Connection) {
-        let local = client.local_address().cloned();
-        // Each on the heap, and gone when it is done: the task of an idle pair holds what relaying takes, and no more.
-        let mut tried = Connecting::default();
-        let serving = Arc::clone(&self.serving);
-        let mut faults: Option<Came> = None;
-        let outcome = match Box::pin(self.prepare(&serving, client, &mut tried)).await {
-            Ok((client, server, picked)) => {
-                let mut options = serving.relay.clone().progress(Arc::clone(&self.progress));
-                if let Some(planned) = serving.faults.for_connection(self.id) {
-                    options = options.faults(planned.told(self.fault_teller(faults.insert(Came::default()))));
-                }
-                let report = Box::pin(relay(client, server, &options)).await;
-                // It counts as a connection of its upstream until now.
-                drop(picked);
-                Outcome::Relayed(Box::new(report))
-            }
-            Err(outcome) => outcome,
+    /// Serves the client.
+    ///
+    /// The task of an idle pair holds what relaying takes, and no more: what comes before is on the heap and gone when it is done, and
+    /// nothing has two places, as the arguments of an `async fn` would have.
+    #[expect(clippy::manual_async_fn, reason = "see above")]
+    pub(crate) fn run(mut self, client: Connection) -> impl Future<Output = ()> + Send {
+        async move {
+            let serving = Arc::clone(&self.serving);
+            let mut tried = Connecting::default();
+            let (client, server, picked) = match Box::pin(self.prepare(&serving, client, &mut tried)).await {
+                Ok(joined) => joined,
+                Err(outcome) => return self.tell_the_end(tried, None, outcome),
+            };
+            let mut faults: Option<Came> = None;
+            let relayed = Box::pin(relay(client, server, &self.relay_options(&mut faults)));
+            let report = relayed.await;
+            // It counts as a connection of its upstream until now.
+            drop(picked);
+            self.tell_the_end(tried, faults, Outcome::Relayed(Box::new(report)));
+        }
+    }
+
+    /// With what the two sides are joined. Faults that come are put down in `faults`.
+    fn relay_options(&self, faults: &mut Option<Came>) -> RelayOptions {
+        let options = self.serving.relay.clone().progress(Arc::clone(&self.progress));
+        match self.serving.faults.for_connection(self.id) {
+            Some(planned) => options.faults(planned.told(self.fault_teller(faults.insert(Came::default())))),
+            None => options,
+        }
+    }
+
+    fn tell_the_end(self, tried: Connecting, faults: Option<Came>, outcome: Outcome) {
+        let Some(entry) = self.worker.roll.strike_out(self.id) else { return };
+        let of_client = match &outcome {
+            Outcome::Relayed(report) => &report.a,
+            Outcome::NotJoined { client, .. } => client,
         };
-        let (began, since) = self.began;
         let closed = Closed {
             id: self.id,
-            relay: Arc::clone(&self.serving.name),
-            began,
-            client: self.client.clone(),
-            peer: self.peer.clone(),
-            local,
-            server_name: tried.server_name,
-            upstream: tried.upstream,
+            relay: Arc::clone(&entry.relay),
+            began: of_client.started_at,
+            client: entry.client.clone(),
+            peer: entry.peer().clone(),
+            local: of_client.local_address.clone(),
+            server_name: tried.server_name.map(String::from),
+            upstream: entry.endpoint().cloned(),
             connect_time: tried.took,
-            duration: since.elapsed(),
+            duration: self.progress.age(),
             outcome,
             faults: faults
                 .map(|came| came.lock().unwrap_or_else(PoisonError::into_inner).clone())
                 .unwrap_or_default(),
         };
-        self.was_cut = matches!(closed.ending(), Ending::Interrupted { .. });
+        let was_cut = matches!(closed.ending(), Ending::Interrupted { .. });
+        self.has_ended(was_cut.then_some(&entry));
+        let serving = Arc::clone(&self.serving);
         // Whoever hears that it is over does not find it among what is open, nor its place taken.
         drop(self);
         serving.tell(&RelayEvent::Closed(&closed));
+    }
+
+    /// It is not on the roll any more.
+    fn has_ended(&self, cut: Option<&Entry>) {
+        let service = &self.worker.service;
+        if let Some(crowd) = service.shutdown.has_ended(cut.map(|entry| entry.shown(self.id))) {
+            let service = Arc::downgrade(service);
+            crowd::after_a_lull(move || {
+                service.upgrade().is_some_and(|service| crowd::has_left(crowd, service.shutdown.open()))
+            });
+        }
     }
 
     /// Tells of each fault that comes, and keeps it for the end.
@@ -127,31 +149,36 @@ impl Session {
         mut client: Connection,
         last: &mut Connecting,
     ) -> Result<(Connection, Connection, Picked<'a>), Outcome> {
-        let greeting = match self.greet(&mut client).await {
+        let mut who = client.peer_address().cloned().unwrap_or(Address::Unnamed);
+        let greeting = match self.greet(&mut client, &mut who).await {
             Ok(greeting) => greeting,
             Err(why) => return Err(Outcome::NotJoined { client: Box::new(client.abort()), why }),
         };
-        last.server_name = greeting.hello.as_ref().and_then(|hello| hello.server_name.clone());
-        self.join(serving, client, &greeting, last).await
+        last.server_name =
+            greeting.hello.as_ref().and_then(|hello| hello.server_name.as_deref().map(Box::from));
+        self.join(serving, client, &who, &greeting, last).await
     }
 
-    /// Looks at what the client sends first.
-    async fn greet(&mut self, client: &mut Connection) -> Result<Greeting, NoPair> {
+    /// Looks at what the client sends first, which may say who it is.
+    async fn greet(&mut self, client: &mut Connection, who: &mut Address) -> Result<Greeting, NoPair> {
         let front = &self.serving.front;
         let mut greeting = Greeting::default();
         if let Some(from) = &front.accept_proxy {
             let header = proxy_protocol::accept(client, from).await.map_err(NoPair::NoHeader)?;
             if let Some(source) = header.source() {
-                self.client = source.clone();
-                self.worker.roll.change(self.id, |entry| entry.client = source.clone());
+                let proxy = std::mem::replace(who, source.clone());
+                self.worker.roll.change(self.id, |entry| {
+                    entry.client = source.clone();
+                    entry.proxy = Some(Box::new(proxy.clone()));
+                });
                 self.serving.tell(&RelayEvent::Introduced {
                     relay: &self.serving.name,
                     id: self.id,
                     client: source,
-                    proxy: &self.peer,
+                    proxy: &proxy,
                 });
             }
-            self.serving.gate.admit_told(&mut self.place, &self.client).map_err(NoPair::TurnedAway)?;
+            self.serving.gate.admit_told(&mut self.place, who).map_err(NoPair::TurnedAway)?;
             greeting.header = Some(header);
         }
         greeting.hello = front.hello(client).await.map_err(NoPair::NoRoute)?;
@@ -163,6 +190,7 @@ impl Session {
         &self,
         serving: &'a Serving,
         client: Connection,
+        who: &Address,
         greeting: &Greeting,
         last: &mut Connecting,
     ) -> Result<(Connection, Connection, Picked<'a>), Outcome> {
@@ -178,15 +206,15 @@ impl Session {
             .handshake()
             .await
             .map_err(|client| Outcome::NotJoined { client, why: NoPair::Handshake })?;
-        let preface = front.preface(greeting, &client, &self.client, self.id);
+        let preface = front.preface(greeting, &client, who, self.id);
         let mut tried = Tried::default();
         let mut failed: Vec<(Endpoint, UpstreamError)> = Vec::new();
-        while let Some(mut picked) = upstreams.pick(&self.client, &mut tried) {
-            let Upstream { endpoint, options } = picked.upstream();
-            last.upstream = Some(endpoint.clone());
+        while let Some(mut picked) = upstreams.pick(who, &mut tried) {
+            let upstream = picked.upstream();
+            let Upstream { endpoint, options } = &**upstream;
             self.worker.roll.change(self.id, |entry| {
                 entry.state = State::Connecting;
-                entry.upstream = Some(endpoint.clone());
+                entry.upstream = Some(Arc::clone(upstream));
             });
             let from = Instant::now();
             let options = match &preface {
@@ -260,9 +288,8 @@ async fn connect(
 /// What becomes known of a client before it is joined.
 #[derive(Default)]
 struct Connecting {
-    server_name: Option<String>,
-    /// The upstream that was connected to last, or was to be, and how long it took.
-    upstream: Option<Endpoint>,
+    server_name: Option<Box<str>>,
+    /// How long it took to connect to the upstream.
     took: Option<Duration>,
 }
 
@@ -290,14 +317,8 @@ pub(crate) fn turn_away(service: &Service, serving: &Serving, connection: Connec
 
 impl Drop for Session {
     fn drop(&mut self) {
-        let entry = self.worker.roll.strike_out(self.id);
-        let cut = entry.filter(|_| self.was_cut).map(|entry| entry.shown(self.id));
-        let service = &self.worker.service;
-        if let Some(crowd) = service.shutdown.has_ended(cut) {
-            let service = Arc::downgrade(service);
-            crowd::after_a_lull(move || {
-                service.upgrade().is_some_and(|service| crowd::has_left(crowd, service.shutdown.open()))
-            });
+        if let Some(entry) = self.worker.roll.strike_out(self.id) {
+            self.has_ended(Some(&entry));
         }
     }
 }

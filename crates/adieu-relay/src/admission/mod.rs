@@ -161,7 +161,8 @@ pub(crate) struct Turn(Option<Permit>);
 #[derive(Debug)]
 pub(crate) struct Place {
     _permit: Option<Permit>,
-    source: Option<SourcePlace>,
+    /// On the heap: most relays bound no sources.
+    source: Option<Box<SourcePlace>>,
 }
 
 impl Gate {
@@ -227,11 +228,13 @@ impl Gate {
         if is_in { Ok(()) } else { Err(TurnedAway::NotLetIn) }
     }
 
-    fn enter(&self, client: &Address) -> Result<Option<SourcePlace>, TurnedAway> {
+    fn enter(&self, client: &Address) -> Result<Option<Box<SourcePlace>>, TurnedAway> {
         match (self.max_per_source, source_of(client)) {
-            (Some(most), Some(source)) => {
-                self.sources.enter(source, most).map(Some).ok_or(TurnedAway::SourceFull)
-            }
+            (Some(most), Some(source)) => self
+                .sources
+                .enter(source, most)
+                .map(|place| Some(Box::new(place)))
+                .ok_or(TurnedAway::SourceFull),
             _ => Ok(None),
         }
     }

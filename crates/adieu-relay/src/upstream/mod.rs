@@ -54,7 +54,7 @@ impl Upstream {
 
 /// The upstreams of a relay or a route, shared by its sessions.
 pub(crate) struct Upstreams {
-    all: Vec<Upstream>,
+    all: Vec<Arc<Upstream>>,
     names: Vec<Option<Arc<Name>>>,
     /// Where the relay listens itself, and which of the upstreams have this address.
     itself: Itself,
@@ -114,6 +114,7 @@ impl Upstreams {
         };
         let names = all.iter().map(|one| name_of(&one.endpoint)).collect();
         let is_itself = all.iter().map(|one| itself.is_at_endpoint(&one.endpoint)).collect();
+        let all = all.into_iter().map(Arc::new).collect();
         Self { all, names, itself, is_itself, balance, table: Mutex::new(table) }
     }
 
@@ -144,7 +145,7 @@ impl Upstreams {
     /// How each of them is, in their order.
     pub(crate) fn states(&self, relay: &Arc<str>) -> Vec<UpstreamState> {
         let table = self.table();
-        let state = |(number, upstream): (usize, &Upstream)| {
+        let state = |(number, upstream): (usize, &Arc<Upstream>)| {
             let (is_up, open) = table.look(number);
             UpstreamState { relay: Arc::clone(relay), upstream: upstream.endpoint.clone(), is_up, open }
         };
@@ -168,7 +169,7 @@ pub(crate) struct Picked<'a> {
 
 impl<'a> Picked<'a> {
     /// The upstream.
-    pub(crate) fn upstream(&self) -> &'a Upstream {
+    pub(crate) fn upstream(&self) -> &'a Arc<Upstream> {
         &self.upstreams.all[self.number]
     }
 

@@ -76,7 +76,12 @@ impl RelayProgress {
     /// How long nothing has moved: no byte, and no end.
     pub fn idle(&self) -> Duration {
         let moved = Duration::from_micros(self.moved.load(Ordering::Relaxed));
-        self.since.elapsed().saturating_sub(moved)
+        self.age().saturating_sub(moved)
+    }
+
+    /// How long ago it was made.
+    pub fn age(&self) -> Duration {
+        self.since.elapsed()
     }
 
     /// Something has moved.
