@@ -44,7 +44,7 @@ pub(crate) struct AdmissionOptions {
 
     /// Reset a connection over which no byte has passed in either direction for this long; "none" lets it be
     ///
-    /// So clients that say nothing hold no place.
+    /// So clients that say nothing hold no place. With TLS the time begins after the handshake, which --connect-timeout bounds.
     #[arg(long, value_name = "DURATION", default_value = "60s", env = "ADIEU_FIRST_BYTE_TIMEOUT", hide_env_values = true,
           value_parser = limit_or_none, help_heading = "Time limits")]
     first_byte_timeout: Grace,

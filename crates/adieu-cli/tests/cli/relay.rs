@@ -369,6 +369,24 @@ fn tls_is_spoken_in_front_and_behind() {
     assert_eq!(facts(&line, ["client_error", "by"]), ["tls_not_tls", "client"].map(Value::from), "{line}");
 }
 
+/// Whoever is silent in the handshake, or stops in the middle of it, sees a reset: an EOF would look like a stream that is whole and empty.
+#[test]
+fn a_client_that_does_not_finish_its_handshake_is_reset_at_a_limit() {
+    for limit in ["--connect-timeout", "--idle-timeout", "--deadline"] {
+        let relay = Relay::start(&["127.0.0.1:9"], &["--self-signed", limit, "200ms"]);
+        for sent in [&b""[..], b"\x16\x03\x01\x00\xf0\x01"] {
+            let mut client =
+                TcpStream::connect(relay.server.address.trim_start_matches("tls://")).expect("it listens");
+            client.set_read_timeout(Some(BOUND)).expect("a timeout can be set");
+            client.write_all(sent).expect("it is taken");
+            assert_eq!(read_all(&mut client), (Vec::new(), Some(ErrorKind::ConnectionReset)), "{limit}");
+        }
+        for line in relay.lines(2) {
+            assert_eq!(facts(&line, ["ending", "by"]), ["timed_out", "relay"].map(Value::from), "{line}");
+        }
+    }
+}
+
 fn pin_of(server: &mut Server) -> String {
     let said = server.line();
     said.rsplit_once(' ').expect("the fingerprint is told").1.to_owned()
@@ -417,6 +435,7 @@ fn what_cannot_be_a_relay_is_refused_before_anything_is_done() {
         (&["127.0.0.1:0", "127.0.0.1:1", "--accept-proxy", "10.0.0.1/8"], "write 10.0.0.0/8"),
         (&["127.0.0.1:0", "127.0.0.1:1", "--send-proxy", "3"], "v1, v2"),
         (&["unix:x", "127.0.0.1:1", "--allow", "::1"], "mean nothing for a Unix socket"),
+        (&["unix:x", "127.0.0.1:1", "--reuse-port"], "means nothing for a Unix socket"),
         (&["127.0.0.1:0", "127.0.0.1:1", "--report-file", log], "the same file"),
     ] {
         let output = run(&[&["relay", "--log", log], args].concat(), b"");

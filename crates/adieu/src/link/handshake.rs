@@ -68,6 +68,13 @@ impl<H: Handle> Link<H> {
         self.carrier.is_some() && self.core.milestones().connected.is_none() && !self.core.is_decided()
     }
 
+    /// Whether a client's handshake was given up by us, at a limit or an interrupt. Nothing was sent that a reset could throw away, and
+    /// to a client that does not speak TLS a FIN would look like a stream that is whole and empty.
+    pub(super) fn broke_off_handshake(&self) -> bool {
+        let is_unfinished = self.carrier.is_some() && self.core.milestones().connected.is_none();
+        is_unfinished && self.is_listening() && self.facts.handshake.is_none()
+    }
+
     /// Goes on with the handshake until it must wait, is done, or has failed.
     pub(crate) fn handshake(&mut self) -> HandshakeTurn {
         loop {

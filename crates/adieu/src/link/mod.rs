@@ -423,7 +423,7 @@ impl<H: Handle> Link<H> {
 
     fn close(&mut self, abort: bool) {
         // In the middle of a handshake the core asks for no reset by itself.
-        let abort = abort || self.is_aborted;
+        let abort = abort || self.is_aborted || self.broke_off_handshake();
         self.send_last_words();
         if let Some(handle) = self.handle.take() {
             // Of a connection that is over, the network hears nothing more either way.

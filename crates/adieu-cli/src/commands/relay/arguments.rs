@@ -8,6 +8,7 @@ use crate::options::reporting::Reporting;
 use crate::options::socket::SocketOptions;
 use crate::options::tls::RelayTls;
 use crate::options::upstreams::UpstreamOptions;
+use crate::parsing::raw_words;
 use crate::parsing::rules::{CommandSide, Rules};
 use adieu_relay::Faults;
 use clap::ArgAction;
@@ -73,7 +74,8 @@ pub(crate) struct Args {
     /// Reset both sides if the side whose turn it is sends nothing, takes nothing and acknowledges nothing for this long
     /// [default: none]
     ///
-    /// That is so when both are silent, and when one takes nothing of what the other sends.
+    /// That is so when both are silent, and when one takes nothing of what the other sends. It bounds the silence of a client in its
+    /// TLS handshake too.
     #[arg(long, value_name = "DURATION", env = "ADIEU_IDLE_TIMEOUT", value_parser = limit, hide_env_values = true,
           help_heading = "Time limits")]
     pub(super) idle_timeout: Option<Duration>,
@@ -132,7 +134,7 @@ pub(crate) struct Args {
     /// Share the port with other relays that have this option (SO_REUSEPORT, Linux), such as the one that is to follow this
     #[arg(long, env = "ADIEU_REUSE_PORT", hide_env_values = true, help_heading = "Socket options",
           action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(),
-          add = Rules::new().not_for_unix())]
+          add = Rules::new().yields_if(listens_on_unix))]
     pub(super) reuse_port: bool,
 
     /// Name of the relay in the log and in metrics [default: where it listens]
@@ -167,6 +169,13 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(super) socket: SocketOptions,
+}
+
+/// Whether it listens on a Unix socket, which has no port.
+fn listens_on_unix(matches: &clap::ArgMatches) -> bool {
+    let words = raw_words(matches, "endpoints");
+    let first = words.first().and_then(|word| word.to_str()).unwrap_or_default();
+    first.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("unix:"))
 }
 
 impl Args {

@@ -147,9 +147,12 @@ fn listen_options(
     tls: Option<ServerConfig>,
 ) -> Result<ListenOptions, NoPlan> {
     let mut socket = asked(args, endpoint);
-    if args.reuse_port && !endpoint.is_unix() {
+    if args.reuse_port {
         if !cfg!(target_os = "linux") {
             return Err(NoPlan::refused("--reuse-port is not available on this system"));
+        }
+        if endpoint.is_unix() {
+            return Err(NoPlan::refused("--reuse-port means nothing for a Unix socket: it has no port"));
         }
         if let Endpoint::Passed { .. } = endpoint {
             return Err(NoPlan::refused(
@@ -158,7 +161,9 @@ fn listen_options(
         }
         socket = socket.prepare(adieu_os::reuse_port);
     }
-    let limits = limits(args).first_byte_timeout(args.admission.first_byte_timeout());
+    // The idle timeout is the pair's once there is one. Before, it bounds a client's handshake.
+    let limits =
+        limits(args).first_byte_timeout(args.admission.first_byte_timeout()).idle_timeout(args.idle_timeout);
     let options = ListenOptions::new().limits(limits).socket(socket);
     options.check(endpoint)?;
     Ok(match tls {
