@@ -123,8 +123,9 @@ pub(super) fn with_keys(sentence: &str) -> String {
     while let Some(at) = rest.find("--") {
         let (before, from) = rest.split_at(at);
         told.push_str(before);
-        let length =
-            from[2..].find(|c: char| !(c.is_ascii_lowercase() || c == '-')).map_or(from.len(), |n| n + 2);
+        let length = from[2..]
+            .find(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'))
+            .map_or(from.len(), |n| n + 2);
         let (option, after) = from.split_at(length);
         let name = &option[2..];
         if !is_option(name) || before.ends_with(|c: char| c.is_alphanumeric() || c == '-') {
@@ -135,8 +136,7 @@ pub(super) fn with_keys(sentence: &str) -> String {
         let is_quoted = before.ends_with('\'');
         told.push_str(&if is_quoted { name.to_owned() } else { format!("'{name}'") });
         // clap shows the placeholder of its value too.
-        let placeholder =
-            after.strip_prefix(" <").filter(|_| is_quoted).and_then(|after| after.split_once('>'));
+        let placeholder = after.strip_prefix(" <").and_then(|after| after.split_once('>'));
         rest = placeholder.map_or(after, |(_, after)| after);
     }
     told + rest
@@ -544,6 +544,8 @@ balance = "random"
                 "--ca is for upstreams with TLS: write tls:// before one",
                 "'ca' is for upstreams with TLS: write tls:// before one",
             ),
+            ("were not provided: --fault <FAULTS>", "were not provided: 'fault'"),
+            ("'--ipv4' cannot be used with '--ipv6'", "'ipv4' cannot be used with 'ipv6'"),
             ("a--ca, --calm and --", "a--ca, --calm and --"),
         ] {
             assert_eq!(with_keys(sentence), told);
