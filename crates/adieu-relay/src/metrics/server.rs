@@ -156,6 +156,11 @@ fn asked(head: &[u8]) -> Option<Asked> {
         Ok(httparse::Status::Complete(_)) => {
             let path = request.path.unwrap_or_default();
             let path = path.split_once('?').map_or(path, |(path, _)| path);
+            // In absolute form, which every server has to accept; RFC 9112, section 3.2.2.
+            let path = match path.split_once("://") {
+                Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
+                None => path,
+            };
             Some(match (request.method, path) {
                 (Some("GET"), "/metrics") => Asked::Metrics,
                 (Some("HEAD"), "/metrics") => Asked::HeadOfMetrics,
@@ -176,6 +181,8 @@ mod tests {
             ("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", Some(Asked::Metrics)),
             ("GET /metrics?name[]=up HTTP/1.0\r\n\r\n", Some(Asked::Metrics)),
             ("HEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\n", Some(Asked::HeadOfMetrics)),
+            ("GET http://x:9100/metrics?a=b HTTP/1.1\r\nHost: x\r\n\r\n", Some(Asked::Metrics)),
+            ("GET http://x HTTP/1.1\r\nHost: x\r\n\r\n", Some(Asked::Other)),
             ("GET / HTTP/1.1\r\nHost: x\r\n\r\n", Some(Asked::Other)),
             ("POST /metrics HTTP/1.1\r\nHost: x\r\n\r\n", Some(Asked::OtherMethod)),
             ("GET /metrics HTTP/1.1\r\nHost", None),

@@ -72,7 +72,7 @@ impl<H: Handle> Link<H> {
     /// to a client that does not speak TLS a FIN would look like a stream that is whole and empty.
     pub(super) fn broke_off_handshake(&self) -> bool {
         let is_unfinished = self.carrier.is_some() && self.core.milestones().connected.is_none();
-        is_unfinished && self.is_listening() && self.facts.handshake.is_none()
+        is_unfinished && self.is_listening() && self.handshake_error().is_none()
     }
 
     /// Goes on with the handshake until it must wait, is done, or has failed.
