@@ -16,10 +16,12 @@
 //! 8. [`verdict`] says what the facts come to, each with how sure it is.
 //! 9. [`words`] puts a verdict into sentences for people, [`mod@format`] into records for programs;
 //!    [`summary`] counts many.
+//! 9. [`both`] compares two captures of the same connections, taken at two places.
 //!
 //! Apart from captures, [`live`] says which sockets of a running machine hang, and [`codes`] what error numbers, exit statuses and
 //! other codes mean for an ending.
 
+pub mod both;
 pub mod capture;
 pub mod codes;
 mod content;

@@ -70,6 +70,7 @@ const EXPLAIN: Layers = &[
     &["table", "verdict"],
     &["words", "summary"],
     &["format"],
+    &["both"],
 ];
 
 const ADIEU: Layers = &[

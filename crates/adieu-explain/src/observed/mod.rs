@@ -14,6 +14,7 @@ mod packets;
 mod recent;
 mod reset;
 mod spans;
+mod trace;
 mod traffic;
 
 use std::{net::SocketAddr, time::Duration};
@@ -21,10 +22,12 @@ use std::{net::SocketAddr, time::Duration};
 pub(crate) use self::{
     half::Half,
     reset::{OwnEnd, Reset, only_syns},
+    trace::{Record, Trace},
 };
 pub use self::{
     packets::IdFit,
     reset::{Position, Trigger},
+    trace::Room,
     traffic::Traffic,
 };
 use crate::{
@@ -91,11 +94,22 @@ pub struct Connection {
     round_trip: Option<Duration>,
     pub(crate) content: Conversation,
     pub(crate) history: history::History,
+    /// Each segment, where somebody wants to compare two captures.
+    trace: Option<Box<Trace>>,
 }
 
 impl Connection {
     /// The connection that `segment` belongs to, and begins for us.
     pub fn new(segment: &Segment<'_>) -> Self {
+        Self::begin(segment, None)
+    }
+
+    /// The same, and each segment is kept as a small record as long as there is room: to compare two captures.
+    pub fn traced(segment: &Segment<'_>, room: &Room) -> Self {
+        Self::begin(segment, Some(Box::new(Trace::new(room))))
+    }
+
+    fn begin(segment: &Segment<'_>, trace: Option<Box<Trace>>) -> Self {
         let seen = Seen::of(segment);
         let mut connection = Self {
             ends: [segment.source, segment.destination],
@@ -116,9 +130,15 @@ impl Connection {
             round_trip: None,
             content: Conversation::default(),
             history: history::History::default(),
+            trace,
         };
         connection.observe(segment);
         connection
+    }
+
+    /// The records of its segments.
+    pub(crate) fn trace(&self) -> Option<&Trace> {
+        self.trace.as_deref()
     }
 
     /// Both ends: first the one that sent the first segment of the capture. Who is the client is in the verdict.
@@ -193,6 +213,7 @@ impl Connection {
         if segment.checksum == Checksum::Bad {
             self.bad_checksums += 1;
             self.history.counted(self.side(segment), b'C');
+            self.keep(segment, self.side(segment));
             return;
         }
         let from = self.side(segment);
@@ -207,6 +228,7 @@ impl Connection {
             self.duplicates += 1;
             return;
         }
+        self.keep(segment, from);
         self.cut += u64::from(!segment.is_whole());
         self.history.on_segment(segment, from);
         if segment.window == 0 && !segment.flags.rst() && self.halves[1 - from].fin.is_none() {
@@ -224,6 +246,13 @@ impl Connection {
         }
         self.halves[from].recent.push(segment);
         self.halves[1 - from].on_heard();
+    }
+
+    /// Keeps a record of a segment, if records are kept.
+    fn keep(&mut self, segment: &Segment<'_>, from: usize) {
+        if let Some(trace) = &mut self.trace {
+            trace.note(segment, from);
+        }
     }
 
     /// Takes in a segment without RST.

@@ -10,7 +10,7 @@ mod entries;
 
 use crate::{
     ladder::{Ladder, Recording},
-    observed::Connection,
+    observed::{Connection, Room},
     segment::{Checksum, Segment, Timestamp},
 };
 use entries::{Entries, Number};
@@ -96,6 +96,8 @@ pub struct Table {
     evicted: u64,
     /// Rows of all ladders.
     rows: usize,
+    /// Where records of all segments are kept. `None`: none are.
+    room: Option<Room>,
 }
 
 /// A connection in the table.
@@ -144,7 +146,13 @@ impl Table {
             now: Timestamp::from_nanoseconds(i64::MIN),
             evicted: 0,
             rows: 0,
+            room: None,
         }
+    }
+
+    /// A table whose connections keep a record of each segment, as long as there is room: to compare two captures.
+    pub fn traced(limits: Limits, room: Room) -> Self {
+        Self { room: Some(room), ..Self::new(limits) }
     }
 
     /// How many connections are in the table.
@@ -294,7 +302,10 @@ impl Table {
         first: &Segment<'_>,
         more: impl IntoIterator<Item = &'a Segment<'a>>,
     ) -> (Connection, Option<Box<Ladder>>) {
-        let mut connection = Connection::new(first);
+        let mut connection = match &self.room {
+            Some(room) => Connection::traced(first, room),
+            None => Connection::new(first),
+        };
         let recording = self.limits.ladders.as_ref().filter(|recording| recording.wants(first));
         let Some(recording) = recording.filter(|recording| self.rows < recording.rows_in_all) else {
             for segment in more {

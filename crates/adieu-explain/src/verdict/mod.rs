@@ -114,7 +114,9 @@ impl Verdict {
 }
 
 /// All values, each once, with the lowest grade; or the first that is unknown.
-fn collect<'a, T: Copy + PartialEq + 'a>(claims: impl Iterator<Item = &'a Claim<T>>) -> Claim<Vec<T>> {
+pub(crate) fn collect<'a, T: Copy + PartialEq + 'a>(
+    claims: impl Iterator<Item = &'a Claim<T>>,
+) -> Claim<Vec<T>> {
     let (mut values, mut grade) = (Vec::new(), Grade::Seen);
     for claim in claims {
         match *claim {

@@ -20,7 +20,7 @@ pub struct Fact {
 }
 
 impl Fact {
-    fn new(grade: Grade, text: String) -> Self {
+    pub(crate) fn new(grade: Grade, text: String) -> Self {
         Self { grade: Some(grade), text }
     }
 

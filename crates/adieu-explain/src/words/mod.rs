@@ -13,6 +13,10 @@ mod units;
 pub use facts::{Fact, facts};
 pub use segments::segment;
 pub use sentence::sentence;
+pub(crate) use {
+    resets::kind as reset_kind,
+    units::{bytes, counted, span},
+};
 
 use crate::verdict::{Claim, Ending, Unknown, Vantage, Verdict};
 

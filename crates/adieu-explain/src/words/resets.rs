@@ -4,7 +4,7 @@ use super::probably;
 use crate::verdict::{Actor, Effect, JudgedReset, ResetKind, Sign};
 
 /// What a kind of RST is, as a clause that follows "it is".
-pub(super) const fn kind(kind: ResetKind) -> &'static str {
+pub(crate) const fn kind(kind: ResetKind) -> &'static str {
     match kind {
         ResetKind::Linger0 => "an abort by the program (close with zero linger)",
         ResetKind::UnreadClose => "a close with received bytes unread",

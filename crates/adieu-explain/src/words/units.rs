@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 /// `1 byte`, `5000 bytes`.
-pub(super) fn bytes(count: u64) -> String {
+pub(crate) fn bytes(count: u64) -> String {
     counted(count, "byte", "bytes")
 }
 
 /// A number with the word for one, or for several.
-pub(super) fn counted(count: u64, one: &str, several: &str) -> String {
+pub(crate) fn counted(count: u64, one: &str, several: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { several })
 }
 
 /// A time span with three digits that count: `0.21 ms`, `1.2 s`, `2 min 5 s`.
-pub(super) fn span(span: Duration) -> String {
+pub(crate) fn span(span: Duration) -> String {
     let seconds = span.as_secs_f64();
     let digits = |value: f64| match value {
         value if value < 10.0 => format!("{value:.2}"),

@@ -1,7 +1,9 @@
 //! What the crate says of captures whose endings are known.
 
+mod both;
 mod by_hand;
 mod captures;
+mod conversation;
 mod degraded;
 mod frames;
 mod fuzz;
