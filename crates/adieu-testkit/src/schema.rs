@@ -4,10 +4,11 @@ use jsonschema::{Retrieve, Uri, Validator};
 use serde_json::Value;
 
 /// Each by its name without `.schema.json`.
-const ALL: [(&str, &str); 9] = [
+const ALL: [(&str, &str); 10] = [
     ("check", include_str!("../../../docs/check.schema.json")),
     ("events", include_str!("../../../docs/events.schema.json")),
     ("explain", include_str!("../../../docs/explain.schema.json")),
+    ("explain-both", include_str!("../../../docs/explain-both.schema.json")),
     ("explain-code", include_str!("../../../docs/explain-code.schema.json")),
     ("explain-live", include_str!("../../../docs/explain-live.schema.json")),
     ("relay-log", include_str!("../../../docs/relay-log.schema.json")),

@@ -22,6 +22,7 @@ mod events;
 mod exchange;
 mod explain;
 #[cfg(target_os = "linux")]
+mod explain_both;
 mod explain_live;
 #[cfg(target_os = "linux")]
 mod fast_open;

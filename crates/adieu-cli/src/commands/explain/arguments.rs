@@ -39,6 +39,14 @@ pub(crate) struct Args {
           value_parser = BoolishValueParser::new())]
     pub(super) compare: bool,
 
+    /// Compare two captures of the same connections, taken at two places: what was lost, changed or made between
+    ///
+    /// The captures can come from both ends, or from both sides of a firewall. Their order does not matter, and their clocks may
+    /// differ.
+    #[arg(long, env = "ADIEU_BOTH", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new())]
+    pub(super) both: bool,
+
     /// Draw the connections of this address and port as a ladder, segment by segment, with frame numbers
     #[arg(long, value_name = "ADDRESS:PORT", env = "ADIEU_FOLLOW", hide_env_values = true)]
     pub(super) follow: Option<SocketAddr>,
@@ -76,7 +84,7 @@ pub(crate) struct Args {
     /// An error is a number or a name. A number that means several things has all of them explained.
     #[arg(long, value_name = "CODE", env = "ADIEU_CODE", hide_env_values = true, allow_hyphen_values = true,
           value_parser = NonEmptyStringValueParser::new(),
-          conflicts_with_all = ["file", "only", "host", "net", "port", "since", "until", "summary", "compare", "follow"])]
+          conflicts_with_all = ["file", "only", "host", "net", "port", "since", "until", "summary", "compare", "both", "follow"])]
     pub(super) code: Option<String>,
 }
 
@@ -90,7 +98,7 @@ pub(super) struct LiveArgs {
     /// them.
     #[arg(long, env = "ADIEU_LIVE", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(),
-          conflicts_with_all = ["file", "only", "since", "until", "summary", "compare", "follow", "code"])]
+          conflicts_with_all = ["file", "only", "since", "until", "summary", "compare", "both", "follow", "code"])]
     pub(super) live: bool,
 
     /// With --live: look again and again until a signal, and show how each program's sockets and descriptors grow [default: every

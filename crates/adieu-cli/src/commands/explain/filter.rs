@@ -4,6 +4,7 @@
 //! connection: it would look cut otherwise.
 
 use super::arguments::{Args, Only};
+use adieu_explain::both::Comparison;
 use adieu_explain::segment::{Segment, Timestamp};
 use adieu_explain::verdict::{Ending, Verdict};
 use ipnet::IpNet;
@@ -48,10 +49,22 @@ impl Filter {
 
     /// Whether a connection is wanted that has ended so.
     pub(super) fn wants(&self, verdict: &Verdict) -> bool {
-        let in_time = self.since.is_none_or(|since| verdict.last.time >= since)
-            && self.until.is_none_or(|until| verdict.first.time <= until);
-        let ending = verdict.ending.value().copied();
-        in_time && (self.only.is_empty() || self.only.iter().any(|only| only.is(ending)))
+        self.wants_time(verdict) && self.wants_ending(verdict.ending.value().copied())
+    }
+
+    /// Whether a connection is wanted that is in two captures: by what one of them shows, and by the ending as seen from both.
+    pub(super) fn wants_pair(&self, pair: &Comparison) -> bool {
+        pair.verdicts.iter().any(|one| self.wants_addresses(one.client, one.server) && self.wants_time(one))
+            && self.wants_ending(pair.ending.value().copied())
+    }
+
+    fn wants_time(&self, verdict: &Verdict) -> bool {
+        self.since.is_none_or(|since| verdict.last.time >= since)
+            && self.until.is_none_or(|until| verdict.first.time <= until)
+    }
+
+    fn wants_ending(&self, ending: Option<Ending>) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only.is(ending))
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) const GUIDE: Guide = Guide {
         ("port", "only connections of this port"),
         ("summary", "count the endings"),
         ("compare", "say which endings became more frequent"),
+        ("both", "compare two captures of the same connections"),
         ("follow", "draw the segments of these connections"),
         ("live", "look at this machine's sockets that hang (Linux)"),
         ("watch", "with --live: look again and again"),
@@ -36,6 +37,10 @@ pub(crate) const GUIDE: Guide = Guide {
         Example {
             line: "adieu explain --compare before.pcap after.pcap",
             does: "Which endings became more frequent?",
+        },
+        Example {
+            line: "adieu explain --both client.pcap server.pcap",
+            does: "What happened between the two places of capture?",
         },
         Example {
             line: "tcpdump -i eth0 -U -w - tcp | adieu explain -",

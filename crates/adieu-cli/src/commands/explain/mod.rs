@@ -2,6 +2,7 @@
 //! ending.
 
 mod arguments;
+mod both;
 mod code;
 mod filter;
 mod follow;

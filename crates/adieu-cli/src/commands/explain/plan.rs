@@ -24,6 +24,33 @@ pub(super) enum What {
     Compare,
     /// The connections of an address and port, segment by segment.
     Follow(SocketAddr),
+    /// What two captures of the same connections show together.
+    Both(Form),
+}
+
+/// How connections are told that are in two captures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Text,
+    Brief,
+    Json,
+    /// The connections of this address and port, segment by segment.
+    Follow(SocketAddr),
+}
+
+impl Form {
+    pub(super) fn new(format: Option<Format>, follow: Option<SocketAddr>) -> Result<Self, NoPlan> {
+        match (format, follow) {
+            (None | Some(Format::Text), Some(end)) => Ok(Self::Follow(end)),
+            (None | Some(Format::Text), None) => Ok(Self::Text),
+            (Some(Format::Brief), None) => Ok(Self::Brief),
+            (Some(Format::Json), None) => Ok(Self::Json),
+            (Some(Format::Zeek | Format::Eve), _) => Err(NoPlan::refused(
+                "--both compares two captures, and neither Zeek's nor Suricata's log has fields for that: --format text, brief or json",
+            )),
+            (Some(_), Some(_)) => Err(NoPlan::refused("--follow is told as text, and in no other --format")),
+        }
+    }
 }
 
 /// Where a capture is.
@@ -66,6 +93,18 @@ impl Plan {
             && until < since
         {
             return Err(NoPlan::refused("--until is before --since: no connection fits"));
+        }
+        if args.both {
+            if captures.len() != 2 {
+                return Err(NoPlan::refused(
+                    "--both takes two captures of the same connections, from two places",
+                ));
+            }
+            if args.summary || args.compare {
+                return Err(NoPlan::refused("--both cannot be told as --summary or --compare"));
+            }
+            let what = What::Both(Form::new(args.format, args.follow)?);
+            return Ok(Self { captures, what, filter: Filter::of(args) });
         }
         let what = match (args.summary, args.compare, args.follow) {
             (false, false, None) => What::Connections(args.format.unwrap_or(Format::Text)),

@@ -1,6 +1,7 @@
 //! Reads the captures and prints their connections.
 
 use super::arguments::Format;
+use super::both;
 use super::filter::Filter;
 use super::follow::{self, Followed};
 use super::lines::Line;
@@ -36,6 +37,10 @@ pub(super) fn run(plan: Plan) -> ExitStatus {
             let status = worst(counted);
             let [before, after] = &summaries;
             worst([status, print(summary::changes(before, after).as_bytes())])
+        }
+        What::Both(form) => {
+            let captures = captures.try_into().expect("the plan has two captures");
+            both::run(&captures, form, &filter)
         }
         What::Follow(end) => worst(captures.iter().map(|capture| follow_end(capture, &filter, end))),
     }
