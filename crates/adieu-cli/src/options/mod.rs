@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub(crate) mod admission;
 pub(crate) mod durations;
 pub(crate) mod exchange;
+pub(crate) mod foreign;
 pub(crate) mod front;
 pub(crate) mod proxy;
 pub(crate) mod rate;
@@ -104,7 +105,11 @@ fn endpoint(
     parse: impl FnOnce(&OsString) -> Result<Endpoint, ParseEndpointError>,
 ) -> anyhow::Result<Endpoint> {
     match words {
-        [one] => parse(one).with_context(|| format!("'{}' is not an endpoint", one.display())),
+        [one] => parse(one).map_err(|error| {
+            let why =
+                one.to_str().and_then(foreign::instead_of).map_or_else(|| error.into(), anyhow::Error::msg);
+            why.context(format!("'{}' is not an endpoint", one.display()))
+        }),
         [host, port] => {
             let wrong = || format!("'{} {}' is not an endpoint", host.display(), port.display());
             let (Some(host), Some(port)) = (host.to_str(), port.to_str()) else {

@@ -1,5 +1,6 @@
 //! What clap says of a wrong command line, made true: what is to blame, and advice that can help.
 
+use super::foreign;
 use super::forwarders;
 use super::netcat;
 use super::resolve::refusal;
@@ -32,18 +33,24 @@ pub(super) fn explain(mut error: Error, definition: &Command, words: &[OsString]
                 error.remove(ContextKind::Suggested);
             }
             let of_others = |unknown| {
-                wait_for::instead_of(unknown, command).or_else(|| forwarders::instead_of(unknown, command))
+                wait_for::instead_of(unknown, command)
+                    .or_else(|| forwarders::instead_of(unknown, command))
+                    .or_else(|| foreign::instead_of(unknown, command))
             };
             if let Some(hint) = shown(&error).and_then(of_others) {
                 // An option whose name is alike, and a usage that shows it.
                 error.remove(ContextKind::SuggestedArg);
                 error.remove(ContextKind::Usage);
                 suggest(&mut error, hint);
-            } else if !forwarders::is_for(command)
+            } else if netcat::is_for(command)
                 && let Some(hint) =
                     shown(&error).and_then(|unknown| netcat::instead_of(unknown, command, words))
             {
                 suggest(&mut error, hint);
+            } else if error.get(ContextKind::SuggestedArg).is_none()
+                && let Some(nearest) = shown(&error).and_then(|unknown| nearest(unknown, command))
+            {
+                error.insert(ContextKind::SuggestedArg, ContextValue::String(nearest));
             }
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
@@ -59,6 +66,16 @@ pub(super) fn explain(mut error: Error, definition: &Command, words: &[OsString]
         _ => {}
     }
     error
+}
+
+/// An option with a part that is like this: `--idle-timeout` for one that is spelt "timout". clap compares whole names.
+fn nearest(unknown: &str, command: &Command) -> Option<String> {
+    const ALIKE: f64 = 0.88;
+    let unknown = unknown.strip_prefix("--").filter(|word| word.len() > 3)?;
+    let is_alike = |long: &&str| long.split('-').any(|part| strsim::jaro_winkler(unknown, part) > ALIKE);
+    let visible = command.get_opts().filter(|option| !option.is_hide_set());
+    let nearest = visible.filter_map(Arg::get_long).filter(is_alike).min_by_key(|long| long.len())?;
+    Some(format!("--{nearest}"))
 }
 
 /// Says what to write instead, before what clap says.

@@ -5,14 +5,9 @@ use clap::Command;
 /// Where the endpoints stand.
 const ENDPOINTS: &str = "an endpoint has no option: first where it listens, then whom it connects to, as in adieu relay :8080 192.0.2.10:80";
 
-/// Whether this command has words of its own for what other forwarders' options say, so that netcat's do not count.
-pub(super) fn is_for(command: &Command) -> bool {
-    command.get_name() == "relay"
-}
-
 /// What to write instead of an option that `relay` does not have. `None`: it is none of theirs, or this is another command.
 pub(super) fn instead_of(unknown: &str, command: &Command) -> Option<String> {
-    if !is_for(command) {
+    if command.get_name() != "relay" {
         return None;
     }
     let hint = match unknown.trim_start_matches('-') {

@@ -6,10 +6,12 @@
 
 mod blame;
 mod facts;
+mod foreign;
 mod forwarders;
 pub(crate) mod netcat;
 mod resolve;
 pub(crate) mod rules;
+mod told;
 mod wait_for;
 
 #[cfg(test)]
@@ -17,11 +19,12 @@ pub(crate) use facts::can_be_either_side;
 pub(crate) use facts::{is_tls, names_tls, raw_words};
 pub(crate) use resolve::{has_variables, resolve};
 
+use self::told::Told;
 use crate::exit::ExitStatus;
-use crate::printer::complain;
+use crate::printer::complain_with;
 use crate::said;
 use crate::stdout::to_stdout;
-use clap::error::Error;
+use clap::error::{Error, ErrorKind};
 use clap::{ArgMatches, Command};
 use std::ffi::OsString;
 
@@ -48,14 +51,16 @@ pub(crate) fn say(error: &Error, words: &[OsString]) -> ExitStatus {
     if asks_for_json(words) {
         said::speak_json();
     }
-    let rendered = error.render();
-    if said::is_json() {
-        complain(rendered.to_string().trim_end().trim_start_matches("error: "));
-    } else {
-        let text = if said::is_colourful() { rendered.ansi().to_string() } else { rendered.to_string() };
-        // Its two words for what we have words for. What stands in a hint of its own stands after it.
-        let hints = if text.matches("tip:").count() > 1 { 2 } else { 1 };
-        said::page(&text.replacen("error:", "adieu:", 1).replacen("tip:", "hint:", hints));
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !said::is_json() {
+        said::page(&error.render().to_string());
+        return ExitStatus::Usage;
+    }
+    let Told { sentence, hints, usage } = Told::of(error, words);
+    let mut hints = hints.iter().map(String::as_str);
+    complain_with(&sentence, hints.next());
+    if !said::is_json() {
+        hints.for_each(said::hint);
+        usage.iter().flat_map(|usage| usage.lines()).for_each(said::line);
     }
     ExitStatus::Usage
 }

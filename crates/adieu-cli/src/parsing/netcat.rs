@@ -8,6 +8,11 @@ use std::ffi::OsString;
 /// What takes a netcat's whole command line.
 const NC: &str = "adieu nc takes netcat's own options";
 
+/// Whether somebody who knows netcat may take this command for it. A relay's words are other forwarders'.
+pub(super) fn is_for(command: &Command) -> bool {
+    ["connect", "listen", "send", "receive", "check"].contains(&command.get_name())
+}
+
 /// Ports, as netcat's users write them: numbers, and ranges of them.
 fn are_ports(word: &str) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());

@@ -92,7 +92,10 @@ fn the_scheme_of_tls_is_the_same_in_any_case() {
 fn an_option_that_is_unknown_is_not_taken_for_an_endpoint() {
     let (code, said) = said(&["connect", "-z", "h:1"]);
     assert_eq!(code, Some(2));
-    assert!(said.contains("unexpected argument '-z' found") && !said.contains("-- -z"), "{said}");
+    assert!(
+        said.contains("unknown option -z; see adieu connect --help") && !said.contains("-- -z"),
+        "{said}"
+    );
     let (_, said) = self::said(&["send", "-z", "h:1"]);
     assert!(said.contains("to pass '-z' as a value, use '-- -z'"), "a file may have that name: {said}");
 }
@@ -104,7 +107,7 @@ fn a_letter_of_netcats_is_answered_with_what_says_the_same_here() {
         (&["connect", "h", "80", "-N"], "-N: adieu always half-closes when stdin ends"),
         (&["connect", "-zv", "h", "80"], "-z: adieu check says whether a port is open"),
         (&["connect", "-vz", "h", "80"], "-z: adieu check says whether a port is open"),
-        (&["send", "-z", "file", "h:80"], "-z: adieu check says whether a port is open"),
+        (&["listen", "-z", "9000"], "-z: adieu check says whether a port is open"),
         (
             &["connect", "-w", "5", "h", "80"],
             "-w: --connect-timeout bounds connecting, --idle-timeout a silent peer",
@@ -161,12 +164,16 @@ fn a_line_of_netcats_without_a_command_is_answered_with_one() {
         (&["h", "80"], "the command comes first: adieu connect h 80"),
         (&["localhost", "20-25"], "the command comes first: adieu check localhost 20-25"),
         (&["h:80"], "the command comes first: adieu connect h:80"),
-        (&["conect", "h", "80"], "some similar subcommands exist: 'check', 'connect'"),
     ] {
         let (code, said) = said(args);
         assert_eq!(code, Some(2), "{said}");
         assert!(said.contains(&format!("\n  hint: {hint}\n")), "{args:?}: {said}");
     }
+    let (code, unknown) = said(&["conect", "h", "80"]);
+    assert_eq!(
+        (code, unknown.as_str()),
+        (Some(2), "adieu: unknown command 'conect'; did you mean connect? See adieu --help\n")
+    );
     for args in [&["-y", "h", "80"][..], &["frobnicate"]] {
         let (code, said) = said(args);
         assert_eq!((code, said.contains("hint:")), (Some(2), false), "{said}");
@@ -185,6 +192,65 @@ fn what_newcomers_write_first_is_answered_with_what_to_write() {
     ] {
         let (code, said) = said(args);
         assert!(code == Some(2) && said.contains(hint), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn an_unknown_option_is_answered_with_the_nearest_that_there_is() {
+    for (args, sentence) in [
+        (
+            &["connect", "--timout", "3s", "h:1"][..],
+            "unknown option --timout; did you mean --idle-timeout? See adieu connect --help",
+        ),
+        (
+            &["listen", "--kep-open"],
+            "unknown option --kep-open; did you mean --keep-open? See adieu listen --help",
+        ),
+        (&["connect", "--frobnicate", "h:1"], "unknown option --frobnicate; see adieu connect --help"),
+        (&["connect", "a", "1", "b"], "unexpected argument 'b'"),
+        (
+            &["connect", "--report", "jsn", "h:1"],
+            "invalid value 'jsn' for '--report <FORMAT>': did you mean json? (possible values: text, json, none)",
+        ),
+        (&["listen", "-o"], "--output needs a value: FILE"),
+        (&["connect", "-q", "-v", "h:1"], "--quiet and --verbose cannot be used together"),
+        (&["completions"], "SHELL is missing"),
+    ] {
+        let (code, said) = said(args);
+        assert_eq!(code, Some(2), "{said}");
+        assert_eq!(said.lines().next(), Some(format!("adieu: {sentence}").as_str()));
+    }
+}
+
+#[test]
+fn options_of_other_programs_are_answered_with_what_says_the_same() {
+    for (args, hint) in [
+        (&["connect", "--max-time", "5", "h:1"][..], "--deadline all of it"),
+        (&["connect", "--cacert", "x", "tls://h:1"], "--ca FILE trusts the certificates in FILE"),
+        (&["connect", "--data", "x", "h:1"], "write the request to stdin"),
+        (&["listen", "--port", "9000"], "where it listens is the endpoint, as :9000"),
+        (&["listen", "--fork", ":9000"], "--keep-open serves one client after another"),
+        (&["send", "-a", "x", "h:1"], "a directory is sent with everything in it"),
+        (&["send", "--compress", "x", "h:1"], "adieu does not compress"),
+        (&["send", "--delete", "x", "h:1"], "adieu send deletes nothing"),
+        (&["receive", "--dir", "x"], "--output PATH is where it is stored"),
+        (&["check", "--retries", "5", "h:1"], "--wait DURATION tries"),
+        (&["explain", "-r", "x"], "the captures are arguments"),
+        (&["explain", "-i", "eth0"], "tcpdump -i eth0 -U -w - tcp | adieu explain -"),
+    ] {
+        let (code, said) = said(args);
+        assert_eq!(code, Some(2), "{said}");
+        let hints: Vec<&str> = said.lines().filter(|line| line.starts_with("  hint: ")).collect();
+        assert!(hints.first().is_some_and(|first| first.contains(hint)), "{args:?}: {said}");
+        assert!(!said.contains("did you mean"), "{args:?}: {said}");
+    }
+    for (args, sentence) in [
+        (&["connect", "https://example.org/"][..], "write tls://example.org:443, or"),
+        (&["connect", "TCP:192.0.2.1:80"], "write 192.0.2.1:80"),
+        (&["listen", "TCP-LISTEN:8000,fork"], "write :8000"),
+    ] {
+        let (code, said) = said(args);
+        assert!(code == Some(2) && said.contains(sentence), "{args:?}: {said}");
     }
 }
 

@@ -156,7 +156,7 @@ fn options_of_a_relay_do_not_stand_beside_the_file() {
     for (words, what) in [
         (&["--balance", "least"][..], "--balance is for one relay"),
         (&["--idle-timeout=1s"], "--idle-timeout is for one relay"),
-        (&["127.0.0.1:0", "127.0.0.1:9"], "cannot be used with"),
+        (&["127.0.0.1:0", "127.0.0.1:9"], "cannot be used together"),
     ] {
         let output = run(&[&["relay", "--check", "--config", path], words].concat(), b"");
         let said = text(&output.stderr);

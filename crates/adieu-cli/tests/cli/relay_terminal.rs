@@ -286,7 +286,7 @@ fn words_of_other_forwarders_are_answered_with_what_says_the_same() {
         (&[":8000", to, "--timeout", "3s"], "--connect-timeout bounds connecting"),
         (&[":8000", to, "--maxconn", "3"], "--max-connections bounds"),
         (&[":8000", to, "--bind", "x"], "an endpoint has no option"),
-        (&[":8000", to, "--idletimeout", "3s"], "'--idle-timeout'"),
+        (&[":8000", to, "--idletimeout", "3s"], "did you mean --idle-timeout?"),
         (&["TCP-LISTEN:8000,fork", "TCP:192.0.2.10:80"], "hint: write :8000"),
         (&[":8000", "TCP:192.0.2.10:80"], "hint: write 192.0.2.10:80"),
         (&["8000:192.0.2.10:80"], "hint: write 127.0.0.1:8000 192.0.2.10:80"),
@@ -294,7 +294,7 @@ fn words_of_other_forwarders_are_answered_with_what_says_the_same() {
         (&["*:80", to], "to listen on every address"),
         (
             &[":8000", "http://192.0.2.10"],
-            "hint: a relay carries bytes, whatever they mean: write 192.0.2.10:80",
+            "hint: adieu carries bytes, whatever they mean: write 192.0.2.10:80",
         ),
         (&[":8000", "udp://192.0.2.10:80"], "a relay carries TCP, TLS and Unix sockets"),
         (&["udp://:8000", to], "a relay carries TCP, TLS and Unix sockets"),

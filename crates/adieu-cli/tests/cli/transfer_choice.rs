@@ -74,8 +74,8 @@ fn a_pattern_may_leave_out_what_is_named_but_not_everything() {
         (&["--exclude", "[a", &log, "h:1"], "unclosed character class"),
         (&["--exclude", "!a", &log, "h:1"], "would take in again"),
         (&["--exclude", "", &log, "h:1"], "--exclude"),
-        (&["--exclude", "x", "--plain", &log, "h:1"], "cannot be used with"),
-        (&["--dry-run", "--plain", &log, "h:1"], "cannot be used with"),
+        (&["--exclude", "x", "--plain", &log, "h:1"], "cannot be used together"),
+        (&["--dry-run", "--plain", &log, "h:1"], "cannot be used together"),
     ] {
         let (code, said) = send(args);
         assert_eq!(code, Some(2), "{said}");

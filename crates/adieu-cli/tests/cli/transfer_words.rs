@@ -28,7 +28,7 @@ fn what_could_be_meant_otherwise_is_refused_with_what_to_write() {
         (&[&file, "nobody"], "'nobody' has no port: write nobody:PORT"),
         (&[&file], "send takes what to send and where to"),
         (&["--exec", "true", &file, "127.0.0.1:1"], "give no files with it"),
-        (&["--exec", "true", "--plain", "127.0.0.1:1"], "cannot be used with"),
+        (&["--exec", "true", "--plain", "127.0.0.1:1"], "cannot be used together"),
     ] {
         let (code, said) = send(args);
         assert_eq!(code, Some(2), "{said}");

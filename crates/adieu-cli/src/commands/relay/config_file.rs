@@ -546,7 +546,7 @@ balance = "random"
             ),
             ("were not provided: --fault <FAULTS>", "were not provided: 'fault'"),
             ("'--ipv4' cannot be used with '--ipv6'", "'ipv4' cannot be used with 'ipv6'"),
-            ("a--ca, --calm and --", "a--ca, --calm and --"),
+            (concat!("a--ca, --ca", "lm and --"), concat!("a--ca, --ca", "lm and --")),
         ] {
             assert_eq!(with_keys(sentence), told);
         }

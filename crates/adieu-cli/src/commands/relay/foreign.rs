@@ -1,5 +1,7 @@
-//! Endpoints as other forwarders write them (socat, haproxy, nginx, ssh), for somebody who writes them here: what says the same.
+//! Endpoints as other forwarders write them (haproxy, nginx, ssh), for somebody who writes them here: what says the same. What
+//! every command may be given, [`foreign`] has.
 
+use crate::options::foreign;
 use std::ffi::OsStr;
 
 /// What a relay can carry.
@@ -9,52 +11,19 @@ pub(super) const STREAMS: &str =
 /// What to write in the place of a word that is not an endpoint. `None`: it is none of theirs.
 pub(super) fn instead_of(word: &OsStr) -> Option<String> {
     let word = word.to_str()?;
-    if let Some(written) = of_socat(word).or_else(|| of_ssh(word)) {
+    if let Some(written) = foreign::instead_of(word) {
+        return Some(written);
+    }
+    if let Some(written) = of_ssh(word) {
         return Some(format!("write {written}"));
     }
-    let (scheme, rest) = word.split_once("://").unwrap_or(("", word));
-    let host = rest.split('/').next().unwrap_or_default();
-    let with_port = |port: u16| if host.contains(':') { host.to_owned() } else { format!("{host}:{port}") };
-    match scheme.to_ascii_lowercase().as_str() {
-        "http" | "ws" => {
-            return Some(format!("a relay carries bytes, whatever they mean: write {}", with_port(80)));
-        }
-        "https" | "wss" => {
-            return Some(format!(
-                "a relay carries bytes, whatever they mean: write {0}, or tls://{0} if it is to speak TLS",
-                with_port(443)
-            ));
-        }
-        "" => {}
-        _ => return Some(STREAMS.to_owned()),
+    if word.contains("://") {
+        return Some(STREAMS.to_owned());
     }
     let is_directive = ["bind", "listen", "server", "proxy_pass", "frontend", "backend", "upstream", "to"];
     is_directive.contains(&word).then(|| {
         "leave the word out: first where it listens, then whom it connects to, as in adieu relay :8080 192.0.2.10:80".to_owned()
     })
-}
-
-/// An address of socat's: `TCP-LISTEN:8080,fork` is `:8080`.
-fn of_socat(word: &str) -> Option<String> {
-    let (kind, rest) = word.split_once(':')?;
-    let mut options = rest.split(',');
-    let address = options.next().filter(|address| !address.is_empty())?;
-    let bound = options.find_map(|option| option.strip_prefix("bind=")).unwrap_or_default();
-    match kind.to_ascii_lowercase().as_str() {
-        "tcp-listen" | "tcp4-listen" | "tcp6-listen" | "tcp-l" | "tcp4-l" | "tcp6-l" => {
-            Some(format!("{bound}:{address}"))
-        }
-        "openssl-listen" | "ssl-l" | "openssl-l" => Some(format!("tls://{bound}:{address}")),
-        "tcp" | "tcp4" | "tcp6" | "tcp-connect" | "tcp4-connect" | "tcp6-connect"
-            if address.contains(':') =>
-        {
-            Some(address.to_owned())
-        }
-        "openssl" | "ssl" | "openssl-connect" if address.contains(':') => Some(format!("tls://{address}")),
-        "unix-listen" | "unix-l" | "unix-connect" | "unix-client" => Some(format!("unix:{address}")),
-        "abstract-listen" | "abstract-connect" | "abstract-client" => Some(format!("unix:@{address}")),
-        _ => None,
-    }
 }
 
 /// What ssh's -L takes: `8080:192.0.2.10:80` is `127.0.0.1:8080 192.0.2.10:80`.
