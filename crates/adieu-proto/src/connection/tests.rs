@@ -11,7 +11,7 @@ mod situation;
 mod transport;
 
 use super::*;
-use crate::{Asking, InputGrace, InputSilence, Milestones, Outcome, Path, Unacknowledged, Wants};
+use crate::{Asking, InputGrace, InputSilence, Milestones, Outcome, Path, Unacknowledged, Waiting, Wants};
 use core::time::Duration;
 
 const fn ms(n: u64) -> Time {
@@ -344,5 +344,5 @@ fn who_ended_first_and_whether_the_peer_had_our_end() {
 #[test]
 #[cfg(target_pointer_width = "64")]
 fn a_connection_is_small() {
-    assert!(size_of::<Connection>() <= 536, "{}", size_of::<Connection>());
+    assert!(size_of::<Connection>() <= 528, "{}", size_of::<Connection>());
 }
