@@ -78,7 +78,7 @@ pub struct TcpFacts {
     /// The smoothed round-trip time. `None`: not measured, or not told.
     pub rtt: Option<Duration>,
     /// Segments that were sent again. `None`: not told; Windows counts bytes that were sent again, and no segments.
-    pub retransmitted_segments: Option<u64>,
+    pub retransmitted_segments: Option<u32>,
     /// The connection is over, so closing its socket sends nothing. False where that is not told.
     pub is_over: bool,
 }

@@ -163,7 +163,7 @@ pub(crate) fn of(core: &adieu_proto::Connection, outcome: &Outcome, facts: &Fact
     report.looks_like_tls = facts.received_tls && !facts.sent_tls;
     report.resolved_after = facts.resolved.map(adieu_report::whole_micros);
     report.rtt = facts.tcp.rtt.map(adieu_report::whole_micros);
-    report.retransmitted_segments = facts.tcp.retransmitted_segments;
+    report.retransmitted_segments = facts.tcp.retransmitted_segments.map(u64::from);
     if let Some(tls) = &facts.tls {
         tls.tell(&mut report);
     }

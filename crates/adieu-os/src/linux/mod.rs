@@ -56,7 +56,7 @@ pub fn sample(
     let path = info.map_or_else(Path::default, |info| pace.path(socket, &info));
     let facts = TcpFacts {
         rtt: info.map(|i| Duration::from_micros(i.tcpi_rtt.into())).filter(|rtt| !rtt.is_zero()),
-        retransmitted_segments: info.map(|i| i.tcpi_total_retrans.into()),
+        retransmitted_segments: info.map(|i| i.tcpi_total_retrans),
         is_over,
     };
     (Sample { unacknowledged, path, socket_error }, facts)

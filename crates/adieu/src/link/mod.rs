@@ -96,7 +96,7 @@ pub(crate) struct Link<H: Handle> {
     /// What was received before the streams began, and is not given to them yet.
     ahead: Option<Box<Ahead>>,
     /// After the handle in order: the socket is closed before the network is given back.
-    network: Option<io::Result<os::Network>>,
+    network: Option<os::Network>,
 }
 
 /// What most links never have. It takes memory from when there is something.
@@ -106,6 +106,8 @@ struct Rare {
     last_words: Option<Box<[u8]>>,
     /// Until then the interrupt is not heeded.
     deferred_until: Option<Instant>,
+    /// Why the system's network could not be started.
+    network_error: Option<io::Error>,
 }
 
 /// What is left of a link whose connecting does not lead to a connection.
@@ -115,7 +117,7 @@ pub(crate) struct Left {
     pub(crate) options: Options,
     pub(crate) facts: Facts,
     /// It is held for as long as there is a socket.
-    pub(crate) _network: Option<io::Result<os::Network>>,
+    pub(crate) _network: Option<os::Network>,
 }
 
 impl<H: Handle> Link<H> {
@@ -125,6 +127,11 @@ impl<H: Handle> Link<H> {
         let start = Instant::now();
         options.begin(start);
         let id = new_id();
+        let (network, network_error) = match os::Network::start() {
+            Ok(network) => (Some(network), None),
+            Err(error) => (None, Some(error)),
+        };
+        let rare = |error| Box::new(Rare { network_error: Some(error), ..Rare::default() });
         let link = Self {
             id,
             trace: Trace::begin(id, role, &endpoint),
@@ -140,7 +147,7 @@ impl<H: Handle> Link<H> {
             is_given: false,
             is_dropped: false,
             is_aborted: false,
-            rare: None,
+            rare: network_error.map(rare),
             first_fin: None,
             pace: os::ProbePace::default(),
             report: None,
@@ -149,9 +156,9 @@ impl<H: Handle> Link<H> {
             carrier: None,
             end_octets: 0,
             ahead: None,
-            network: Some(os::Network::start()),
+            network,
         };
-        if let (Some(call), Some(Ok(_))) = (os::CALLS.startup, &link.network) {
+        if let (Some(call), Some(_)) = (os::CALLS.startup, &link.network) {
             link.observe(&Event::Startup { call });
         }
         link
@@ -209,10 +216,8 @@ impl<H: Handle> Link<H> {
 
     /// Fails if the system's network could not be started.
     pub(crate) fn check_network(&self) -> Result<(), SystemError> {
-        match &self.network {
-            Some(Err(error)) => Err(system_error::of(error)),
-            _ => Ok(()),
-        }
+        let error = self.rare.as_ref().and_then(|rare| rare.network_error.as_ref());
+        error.map_or(Ok(()), |error| Err(system_error::of(error)))
     }
 
     pub(crate) fn now(&self) -> Time {
@@ -444,7 +449,7 @@ impl<H: Handle> Link<H> {
             // Only TCP has a reset to abort with.
             self.observe(&Event::Closed { aborted: abort && self.is_tcp(), report });
         }
-        let (started, at) = (matches!(self.network, Some(Ok(_))), self.now());
+        let (started, at) = (self.network.is_some(), self.now());
         self.network = None;
         if let Some(call) = os::CALLS.cleanup.filter(|_| started) {
             self.observe_at(at, &Event::Cleanup { call });
