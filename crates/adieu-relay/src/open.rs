@@ -1,10 +1,7 @@
 //! The connections that are open: who they are, for whoever asks.
 
-use crate::split_mix::mix;
 use crate::upstream::Upstream;
 use adieu::{Address, Endpoint, RelayProgress};
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -53,6 +50,7 @@ pub enum State {
 /// What is known of one of them while it is open.
 #[derive(Debug)]
 pub(crate) struct Entry {
+    pub(crate) id: u64,
     pub(crate) relay: Arc<str>,
     pub(crate) client: Address,
     /// The address that it connected from, if `client` is what a proxy there has told.
@@ -65,52 +63,78 @@ pub(crate) struct Entry {
 
 /// Those of one worker. Nobody but that worker asks, unless somebody wants the list, so its lock is free.
 #[derive(Debug, Default)]
-pub(crate) struct Roll(Mutex<Entries>);
+pub(crate) struct Roll(Mutex<Places>);
 
-type Entries = HashMap<u64, Entry, BuildHasherDefault<Counted>>;
+/// Places in blocks: many connections take no more than they need, and nothing is moved when there are more.
+#[derive(Debug, Default)]
+struct Places {
+    blocks: Vec<Box<[Place]>>,
+    /// The free place that was left last.
+    free: Option<usize>,
+}
 
-/// Hashes numbers that we have counted ourselves: nobody chooses them, so none of the hash's strength is needed.
-#[derive(Default)]
-struct Counted(u64);
+#[derive(Debug)]
+enum Place {
+    Taken(Entry),
+    /// The free place that was left before this one.
+    Free(Option<usize>),
+}
 
-impl Hasher for Counted {
-    fn write(&mut self, octets: &[u8]) {
-        for octet in octets {
-            self.write_u64(u64::from(*octet));
-        }
+/// How many places a block has.
+const BLOCK: usize = 64;
+
+impl Places {
+    fn at(&mut self, place: usize) -> Option<&mut Place> {
+        self.blocks.get_mut(place / BLOCK)?.get_mut(place % BLOCK)
     }
 
-    fn write_u64(&mut self, number: u64) {
-        self.0 = mix(self.0 ^ number);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
+    /// A free place.
+    fn find(&mut self) -> usize {
+        self.free.unwrap_or_else(|| {
+            let first = self.blocks.len() * BLOCK;
+            let next = |place| Place::Free(Some(place + 1).filter(|next| next % BLOCK != 0));
+            self.blocks.push((first..first + BLOCK).map(next).collect());
+            first
+        })
     }
 }
 
 impl Roll {
-    fn lock(&self) -> MutexGuard<'_, Entries> {
+    fn lock(&self) -> MutexGuard<'_, Places> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn enter(&self, id: u64, entry: Entry) {
-        self.lock().insert(id, entry);
+    /// Enters a connection. Returns its place, which is its own until it is struck out.
+    pub(crate) fn enter(&self, entry: Entry) -> usize {
+        let mut places = self.lock();
+        let found = places.find();
+        let next = match places.at(found) {
+            Some(place) => std::mem::replace(place, Place::Taken(entry)),
+            None => Place::Free(None),
+        };
+        places.free = if let Place::Free(next) = next { next } else { None };
+        found
     }
 
-    pub(crate) fn change(&self, id: u64, change: impl FnOnce(&mut Entry)) {
-        if let Some(entry) = self.lock().get_mut(&id) {
+    pub(crate) fn change(&self, place: usize, change: impl FnOnce(&mut Entry)) {
+        if let Some(Place::Taken(entry)) = self.lock().at(place) {
             change(entry);
         }
     }
 
-    /// Takes one out that has ended.
-    pub(crate) fn strike_out(&self, id: u64) -> Option<Entry> {
-        self.lock().remove(&id)
+    /// Takes one out that has ended. To be done once.
+    pub(crate) fn strike_out(&self, place: usize) -> Option<Entry> {
+        let mut places = self.lock();
+        let free = places.free;
+        let left = std::mem::replace(places.at(place)?, Place::Free(free));
+        places.free = Some(place);
+        if let Place::Taken(entry) = left { Some(entry) } else { None }
     }
 
     pub(crate) fn list(&self) -> Vec<OpenConnection> {
-        self.lock().iter().map(|(id, entry)| entry.shown(*id)).collect()
+        let places = self.lock();
+        let shown = |place: &Place| if let Place::Taken(entry) = place { Some(entry.shown()) } else { None };
+        places.blocks.iter().flatten().filter_map(shown).collect()
     }
 }
 
@@ -125,9 +149,9 @@ impl Entry {
         self.upstream.as_ref().map(|upstream| &upstream.endpoint)
     }
 
-    pub(crate) fn shown(&self, id: u64) -> OpenConnection {
+    pub(crate) fn shown(&self) -> OpenConnection {
         OpenConnection {
-            id,
+            id: self.id,
             relay: Arc::clone(&self.relay),
             client: self.client.clone(),
             upstream: self.endpoint().cloned(),
@@ -140,5 +164,46 @@ impl Entry {
             half_open: self.progress.is_half_open(),
             idle: self.progress.idle(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(id: u64) -> Entry {
+        Entry {
+            id,
+            relay: "a relay".into(),
+            client: Address::Unnamed,
+            proxy: None,
+            upstream: None,
+            state: State::Handshake,
+            progress: Arc::default(),
+        }
+    }
+
+    fn listed(roll: &Roll) -> Vec<u64> {
+        let mut ids: Vec<u64> = roll.list().iter().map(|open| open.id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    #[test]
+    fn places_are_of_one_connection_each_and_are_given_away_again() {
+        let roll = Roll::default();
+        let mut places: Vec<usize> = (0..200).map(|id| roll.enter(entry(id))).collect();
+        assert_eq!(listed(&roll), (0..200).collect::<Vec<_>>());
+        roll.change(places[70], |entry| entry.state = State::Joined);
+        for (id, place) in places.iter().enumerate().filter(|(id, _)| id % 2 == 0) {
+            let struck_out = roll.strike_out(*place).expect("it is on the roll");
+            assert_eq!((struck_out.id, struck_out.state == State::Joined), (id as u64, id == 70));
+        }
+        assert_eq!(listed(&roll), (0..200).filter(|id| id % 2 == 1).collect::<Vec<_>>());
+        let mut again: Vec<usize> = (200..300).map(|id| roll.enter(entry(id))).collect();
+        assert_eq!(listed(&roll).len(), 200);
+        places.sort_unstable();
+        again.sort_unstable();
+        assert!(again.iter().all(|place| places.binary_search(place).is_ok()), "a free place was left");
     }
 }

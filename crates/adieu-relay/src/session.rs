@@ -31,6 +31,8 @@ pub(crate) struct Session {
     worker: Arc<Worker>,
     serving: Arc<Serving>,
     id: u64,
+    /// `None` once it is struck out.
+    place_on_roll: Option<usize>,
     progress: Arc<RelayProgress>,
     /// Given back once it is over.
     place: Place,
@@ -49,6 +51,7 @@ impl Session {
         let progress = Arc::new(RelayProgress::new());
         worker.service.shutdown.has_opened();
         let entry = Entry {
+            id,
             relay: Arc::clone(&serving.name),
             client: client.clone(),
             proxy: None,
@@ -56,9 +59,9 @@ impl Session {
             state: State::Handshake,
             progress: Arc::clone(&progress),
         };
-        worker.roll.enter(id, entry);
+        let place_on_roll = Some(worker.roll.enter(entry));
         serving.tell(&RelayEvent::Accepted { relay: &serving.name, id, client });
-        Self { worker: Arc::clone(worker), serving: Arc::clone(serving), id, progress, place }
+        Self { worker: Arc::clone(worker), serving: Arc::clone(serving), id, place_on_roll, progress, place }
     }
 
     /// Serves the client.
@@ -92,8 +95,8 @@ impl Session {
         }
     }
 
-    fn tell_the_end(self, tried: Connecting, faults: Option<Came>, outcome: Outcome) {
-        let Some(entry) = self.worker.roll.strike_out(self.id) else { return };
+    fn tell_the_end(mut self, tried: Connecting, faults: Option<Came>, outcome: Outcome) {
+        let Some(entry) = self.strike_out() else { return };
         let of_client = match &outcome {
             Outcome::Relayed(report) => &report.a,
             Outcome::NotJoined { client, .. } => client,
@@ -122,10 +125,20 @@ impl Session {
         serving.tell(&RelayEvent::Closed(&closed));
     }
 
+    fn change_entry(&self, change: impl FnOnce(&mut Entry)) {
+        if let Some(place) = self.place_on_roll {
+            self.worker.roll.change(place, change);
+        }
+    }
+
+    fn strike_out(&mut self) -> Option<Entry> {
+        self.worker.roll.strike_out(self.place_on_roll.take()?)
+    }
+
     /// It is not on the roll any more.
     fn has_ended(&self, cut: Option<&Entry>) {
         let service = &self.worker.service;
-        if let Some(crowd) = service.shutdown.has_ended(cut.map(|entry| entry.shown(self.id))) {
+        if let Some(crowd) = service.shutdown.has_ended(cut.map(Entry::shown)) {
             let service = Arc::downgrade(service);
             crowd::after_a_lull(move || {
                 service.upgrade().is_some_and(|service| crowd::has_left(crowd, service.shutdown.open()))
@@ -167,7 +180,7 @@ impl Session {
             let header = proxy_protocol::accept(client, from).await.map_err(NoPair::NoHeader)?;
             if let Some(source) = header.source() {
                 let proxy = std::mem::replace(who, source.clone());
-                self.worker.roll.change(self.id, |entry| {
+                self.change_entry(|entry| {
                     entry.client = source.clone();
                     entry.proxy = Some(Box::new(proxy.clone()));
                 });
@@ -212,7 +225,7 @@ impl Session {
         while let Some(mut picked) = upstreams.pick(who, &mut tried) {
             let upstream = picked.upstream();
             let Upstream { endpoint, options } = &**upstream;
-            self.worker.roll.change(self.id, |entry| {
+            self.change_entry(|entry| {
                 entry.state = State::Connecting;
                 entry.upstream = Some(Arc::clone(upstream));
             });
@@ -238,7 +251,7 @@ impl Session {
                 Ok(server) => {
                     let took = from.elapsed();
                     last.took = Some(took);
-                    self.worker.roll.change(self.id, |entry| entry.state = State::Joined);
+                    self.change_entry(|entry| entry.state = State::Joined);
                     self.serving.tell(&RelayEvent::Joined {
                         relay: &self.serving.name,
                         id: self.id,
@@ -317,7 +330,7 @@ pub(crate) fn turn_away(service: &Service, serving: &Serving, connection: Connec
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if let Some(entry) = self.worker.roll.strike_out(self.id) {
+        if let Some(entry) = self.strike_out() {
             self.has_ended(Some(&entry));
         }
     }
