@@ -127,7 +127,7 @@ fn clients_who_wait_at_a_shutdown_are_served_or_cut_at_its_end() {
 fn a_client_that_says_nothing_holds_no_place_for_ever_and_a_server_may_speak_first() {
     let soon = Duration::from_millis(300);
     // Of one that says nothing either.
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let (silent, _) = support::listener();
     let mut to_silent = config(&[silent.local_addr().expect("an address")]);
     to_silent.listen_options = ListenOptions::new().limits(Limits::new().first_byte_timeout(soon));
     let relay = Running::start(to_silent.clone());

@@ -12,7 +12,7 @@ use adieu_relay::proxy_protocol::{
 };
 use adieu_relay::{Admission, Closed, NoPair, Outcome, RelayConfig, RouteError, Routes, Upstream};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::num::NonZero;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -20,8 +20,7 @@ use support::{LIMIT, Running, Server, config, is_reset, refused};
 
 /// A server that takes one client's whole stream, says something, and ends. Joined, it gives the stream.
 fn taker() -> (SocketAddr, JoinHandle<Vec<u8>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let at = listener.local_addr().expect("an address");
+    let (listener, at) = support::listener();
     let taking = thread::spawn(move || {
         let (mut client, _) = listener.accept().expect("a client");
         let mut stream = Vec::new();
@@ -387,7 +386,7 @@ fn a_header_and_a_hello_in_single_octets_are_taken_all_the_same() {
         Routes::new().route("*.example.org".parse().expect("a name"), Upstream::new(Endpoint::from(at)));
     let relay = Running::start(config);
     // Between the client and the relay there is somebody who passes on one octet at a time.
-    let middle = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let (middle, _) = support::listener();
     let (through, to) = (middle.local_addr().expect("an address"), relay.at);
     let passing = thread::spawn(move || {
         let (mut client, _) = middle.accept().expect("a client");

@@ -6,7 +6,7 @@ use adieu::Endpoint;
 use adieu_relay::{Metrics, MetricsServer, Relay, RelayConfig, RelayEvent, Upstream};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 use support::{LIMIT, Server, is_reset, refused, server_of, until};
@@ -208,7 +208,7 @@ fn connections_are_counted_by_how_they_ended_and_bytes_while_they_pass() {
 
 #[test]
 fn a_half_closed_connection_is_half_open_until_it_is_over() {
-    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let (silent, _) = support::listener();
     let relay = Served::to(&[silent.local_addr().expect("an address")]);
     let client = relay.connect();
     let (mut upstream, _) = silent.accept().expect("the relay connects");
@@ -240,7 +240,7 @@ fn an_upstream_that_is_down_shows_and_its_clients_count() {
 
 #[test]
 fn bytes_that_are_not_delivered_before_a_cut_count_as_cut() {
-    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let (silent, _) = support::listener();
     let relay = Served::to(&[silent.local_addr().expect("an address")]);
     let mut client = relay.connect();
     let (upstream, _) = silent.accept().expect("the relay connects");

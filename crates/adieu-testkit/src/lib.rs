@@ -15,6 +15,7 @@
 //! | [`tls`] | the closing matrix between close_notify and FIN, and the peers that speak TLS |
 //! | [`schema`] | the committed schemas of JSON, and what does not fit them |
 //! | [`skip`] | how a test is skipped: loudly |
+//! | [`waits`] | waits that are bounded, and how a socket is cut |
 //!
 //! Besides the peers, and the core that [`sim`] runs, the kit knows nothing of the other adieu crates, so that it can judge
 //! them, and any netcat, alike. Nothing here retries, nothing waits without a bound, and every port is chosen by the kernel.
@@ -39,6 +40,7 @@ pub mod schema;
 pub mod sim;
 pub mod skip;
 pub mod tls;
+pub mod waits;
 
 pub use adieu_peer as peer;
 pub use adieu_peer::{pattern, progress};

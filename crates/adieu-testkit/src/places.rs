@@ -1,5 +1,6 @@
 //! Places for a test: ports that listen, with a bound, or refuse, addresses that never answer, and names of the test's own.
 
+use crate::waits::BOUND;
 use socket2::{Domain, SockRef, Socket, Type};
 use std::sync::atomic::{AtomicU8, AtomicU16, Ordering};
 use std::{
@@ -25,9 +26,6 @@ pub fn refusing(address: SocketAddr) -> io::Result<(SocketAddr, Socket)> {
     let bound = socket.local_addr()?.as_socket().ok_or_else(|| io::Error::other("not an address"))?;
     Ok((bound, socket))
 }
-
-/// No accept(2) on a [`listener`] takes longer, nor a read of what it has accepted.
-const BOUND: Duration = Duration::from_secs(60);
 
 /// A listener on loopback, on a port that the kernel chooses. If nobody connects its accept(2) fails after a minute, and so does a
 /// read of a connection that says nothing: a test then fails, where it would wait for ever.

@@ -3,14 +3,13 @@
 use crate::{BOUND, Server, adieu, ask, run, text, until};
 use adieu_testkit::places;
 use adieu_testkit::schema::Schema;
+pub(crate) use adieu_testkit::waits::reset;
 use rustix::process::Signal;
 use serde_json::Value;
-use socket2::SockRef;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// A relay with a log.
 pub(crate) struct Relay {
@@ -71,12 +70,6 @@ pub(crate) fn accept(listener: &TcpListener) -> TcpStream {
     let (stream, _) = listener.accept().expect("the relay connects");
     stream.set_read_timeout(Some(BOUND)).expect("a timeout can be set");
     stream
-}
-
-/// Closes it by an RST.
-pub(crate) fn reset(stream: TcpStream) {
-    SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("it can be set");
-    drop(stream);
 }
 
 /// What reading to the end gives: every byte, and how it ended.

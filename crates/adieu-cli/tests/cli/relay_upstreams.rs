@@ -2,8 +2,9 @@
 
 use crate::relay::{Relay, accept, refusing, upstream};
 use crate::{BOUND, run, text, until};
+use adieu_testkit::waits::is_reset;
 use serde_json::Value;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 
 /// Serves each client of a listener with this byte, and ends when the client does.
@@ -22,10 +23,6 @@ fn byte_of(mut client: &TcpStream) -> u8 {
     let mut byte = [0];
     client.read_exact(&mut byte).expect("an upstream answers");
     byte[0]
-}
-
-fn is_reset(mut client: &TcpStream) -> bool {
-    client.read(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::ConnectionReset)
 }
 
 #[test]

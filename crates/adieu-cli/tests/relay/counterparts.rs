@@ -2,9 +2,10 @@
 //!
 //! The servers listen on Unix sockets in directories of their own, or are given each connection, so no port is taken twice.
 
-use super::{BOUND, listener, patient, relay_to, until};
+use super::{BOUND, listener, relay_to};
 use adieu_testkit::skip::counterpart;
 use adieu_testkit::tls::peer::Address;
+use adieu_testkit::waits::{patient, until};
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;

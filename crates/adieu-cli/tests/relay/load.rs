@@ -1,8 +1,9 @@
 //! Much of what wears a listener out: clients that reset, and clients that say nothing. It serves afterwards as before, and its
 //! memory has not grown.
 
-use super::{BOUND, listener, patient, relay_to};
+use super::{BOUND, listener, relay_to};
 use adieu_testkit::relay::Relay;
+use adieu_testkit::waits::{patient, until};
 use socket2::SockRef;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -114,5 +115,5 @@ fn the_memory_of_a_crowd_goes_back_to_the_system() {
     assert!(most > before + LEFT_OVER / 3, "a crowd takes memory: {before} KiB before, {most} KiB with it");
     drop(crowd);
     let fifth = before + (most - before) / 5;
-    super::until("its memory is kept", || resident(&*relay) < fifth);
+    until("its memory is kept", || resident(&*relay) < fifth);
 }

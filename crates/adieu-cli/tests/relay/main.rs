@@ -9,9 +9,9 @@ mod own_ends;
 
 use adieu_testkit::relay::{Relay, Shape, program};
 use adieu_testkit::tls::peer::Address;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Nothing here takes so long, on however busy a machine.
 const BOUND: Duration = Duration::from_secs(30);
@@ -30,22 +30,7 @@ fn relay_to(upstream: impl Into<Address>, more: &[&str]) -> (Box<dyn Relay>, Soc
 }
 
 fn listener() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = adieu_testkit::places::listener();
     let address = listener.local_addr().expect("bound");
     (listener, address)
-}
-
-/// No call on it blocks for ever.
-fn patient(stream: TcpStream) -> TcpStream {
-    stream.set_read_timeout(Some(BOUND)).expect("not zero");
-    stream.set_write_timeout(Some(BOUND)).expect("not zero");
-    stream
-}
-
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < BOUND, "{what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }

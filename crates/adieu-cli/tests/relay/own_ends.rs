@@ -1,7 +1,8 @@
 //! Ends that are the relay's own: no upstream, a time limit, a signal. Both sides see a reset, and never an end.
 
-use super::{listener, patient, relay_to};
+use super::{listener, relay_to};
 use adieu_testkit::places;
+use adieu_testkit::waits::patient;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 

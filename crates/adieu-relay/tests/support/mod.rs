@@ -1,17 +1,18 @@
 //! A relay that runs in this process, and servers to stand behind it. Every wait is bounded.
 
-#![allow(dead_code, reason = "each test program uses its own part")]
+#![allow(dead_code, unused_imports, reason = "each test program uses its own part")]
 
 use adieu::Endpoint;
 use adieu_relay::{Closed, Drained, Handle, Relay, RelayConfig, RelayEvent, Upstream};
-use adieu_testkit::places::refusing;
+use adieu_testkit::places::{self, refusing};
+pub(crate) use adieu_testkit::waits::{is_reset, until};
 use socket2::Socket;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Nothing here waits for longer.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
@@ -99,7 +100,7 @@ impl Running {
 
 /// A port, and who listens there.
 pub(crate) fn listener() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let listener = places::listener();
     let at = listener.local_addr().expect("an address");
     (listener, at)
 }
@@ -143,11 +144,6 @@ pub(crate) fn server_of(mut client: &TcpStream) -> u8 {
     name[0]
 }
 
-/// The client is reset, and nothing came before.
-pub(crate) fn is_reset(mut client: &TcpStream) -> bool {
-    client.read(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::ConnectionReset)
-}
-
 /// A port that is taken and refuses until it listens.
 pub(crate) struct Refusing {
     pub(crate) at: SocketAddr,
@@ -188,13 +184,4 @@ fn own_address() -> Ipv4Addr {
     let [.., high, low] = std::process::id().to_be_bytes();
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     Ipv4Addr::new(127, high | 0x80, low, count.clamp(1, 254))
-}
-
-/// Waits until this is so.
-pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < LIMIT, "not in time: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }

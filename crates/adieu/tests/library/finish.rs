@@ -7,23 +7,20 @@ use adieu::{
     AdoptError, AtBound, Ending, Finish, Finisher, FinisherWaits, LocalEnd, Missing, Progress, Report, Side,
     Timer, Transport,
 };
+use adieu_testkit::places;
 use adieu_testkit::scenario::is_wine;
+use adieu_testkit::waits::reset;
 use socket2::Socket;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Both ends of a connection over loopback.
 pub(crate) fn pair() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = places::listener();
     let begun = TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
     (begun, listener.accept().expect("it has connected").0)
-}
-
-/// Closes it with a reset.
-fn reset(stream: TcpStream) {
-    Socket::from(stream).set_linger(Some(Duration::ZERO)).expect("a socket");
 }
 
 /// Waits until the kernel has told the socket of something.

@@ -19,6 +19,7 @@ use adieu::{
 };
 use adieu_testkit::pattern::Pattern;
 use adieu_testkit::places;
+use adieu_testkit::waits::patient;
 use socket2::SockRef;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -110,13 +111,6 @@ impl Setup {
         let (upstream, _) = listener.accept().expect("the relay connects");
         (patient(client.into()), patient(upstream), relaying)
     }
-}
-
-/// No call on it blocks for ever.
-fn patient(stream: TcpStream) -> TcpStream {
-    stream.set_read_timeout(Some(BOUND)).expect("not zero");
-    stream.set_write_timeout(Some(BOUND)).expect("not zero");
-    stream
 }
 
 /// On both faces, on each way that they have.

@@ -272,7 +272,8 @@ mod linux {
                 half_closed.read_to_end(&mut reply).expect("it ends its side");
                 (reply.len(), half_closed.close())
             });
-            let mut connection = listener.accept().expect("one connects");
+            let accepted = listener.accept_within(adieu_testkit::waits::BOUND).expect("it listens");
+            let mut connection = accepted.expect("one connects");
             let mut request = Vec::new();
             connection.read_to_end(&mut request).expect("it ends its side");
             std::io::Write::write_all(&mut connection, &vec![8; 50_000]).expect("it reads");
