@@ -26,6 +26,7 @@ const TARGETS: &[&str] = &[
     "proxy_reply",
     "proxy_header",
     "segments",
+    "both",
     "sockets",
     "capture",
     "packet",

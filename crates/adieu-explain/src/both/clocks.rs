@@ -35,7 +35,7 @@ impl Clocks {
     fn at(&self, time: i64) -> i64 {
         let drifted = self.drift.map_or(0, |drift| {
             let since = i128::from(time) - i128::from(self.middle);
-            i64::try_from(since * i128::from(drift) / 1_000_000_000).unwrap_or(0)
+            i64::try_from(since.saturating_mul(drift.into()) / 1_000_000_000).unwrap_or(0)
         });
         self.offset.saturating_add(drifted)
     }
@@ -102,7 +102,7 @@ pub(super) fn compare(
 /// By the time between a segment and its answer: it is longer nearer to whom is answered.
 fn by_time(samples: &[Vec<Sample>; 2]) -> Nearer {
     let first = samples.each_ref().map(|samples| &samples[..samples.len().min(FIRST)]);
-    let wide = |point| bounds(first, point).is_some_and(|(low, high)| high - low > GRANULARITY);
+    let wide = |point| bounds(first, point).is_some_and(|(low, high)| high.saturating_sub(low) > GRANULARITY);
     match (wide(Point::A), wide(Point::B)) {
         (true, false) => Some((Point::A, Grade::Concluded)),
         (false, true) => Some((Point::B, Grade::Concluded)),
@@ -148,14 +148,14 @@ fn clocks(samples: &[Vec<Sample>; 2], nearer: Point, by_handshake: bool) -> Opti
     };
     let (low, high) = bounds(all, nearer)?;
     // Timestamps that are cut to microseconds may contradict each other by two of them.
-    if high - low >= -GRANULARITY {
+    if high.saturating_sub(low) >= -GRANULARITY {
         let (offset, uncertainty) = estimate((low.min(high), high.max(low)));
         return Some(Clocks { offset, uncertainty, drift: None, by_handshake, pairs, middle: 0 });
     }
     // No one difference fits all pairs: the clocks run at different speeds, or one was set.
     let begin = all.iter().filter_map(|samples| samples.first()).map(|one| one.a).min()?;
     let end = all.iter().filter_map(|samples| samples.last()).map(|one| one.a).max()?;
-    let half = begin + (end - begin) / 2;
+    let half = begin.saturating_add(end.saturating_sub(begin) / 2);
     let parts = [0, 1].map(|part| {
         all.map(|samples| {
             let at = samples.partition_point(|sample| sample.a <= half);
@@ -168,17 +168,18 @@ fn clocks(samples: &[Vec<Sample>; 2], nearer: Point, by_handshake: bool) -> Opti
         let (offset, uncertainty) = estimate((low, high));
         let times = part.iter().flat_map(|samples| samples.iter().map(|sample| sample.a));
         let (first, last) = (times.clone().min()?, times.max()?);
-        estimates.push((first + (last - first) / 2, offset, uncertainty));
+        estimates.push((first.saturating_add(last.saturating_sub(first) / 2), offset, uncertainty));
     }
     let [(early, first, one), (late, second, two)] = estimates[..] else { return None };
     let apart = i128::from(late) - i128::from(early);
-    let drift = i128::from(second - first) * 1_000_000_000 / apart.max(1);
+    let change = second.saturating_sub(first);
+    let drift = i128::from(change) * 1_000_000_000 / apart.max(1);
     Some(Clocks {
-        offset: first + (second - first) / 2,
-        uncertainty: one.max(two) + (second - first).saturating_abs() / 2,
+        offset: first.saturating_add(change / 2),
+        uncertainty: one.max(two).saturating_add(change.saturating_abs() / 2),
         drift: Some(i64::try_from(drift).ok()?),
         by_handshake,
         pairs,
-        middle: early + (late - early) / 2,
+        middle: early.saturating_add(late.saturating_sub(early) / 2),
     })
 }

@@ -287,7 +287,8 @@ impl Judge<'_> {
             return unsure;
         }
         // It was acknowledged at once, before a repetition can have come.
-        let soon = round_trip.map(|trip| latest.saturating_add(2 * trip).saturating_add(PROMPT));
+        let soon =
+            round_trip.map(|trip| latest.saturating_add(trip.saturating_mul(2)).saturating_add(PROMPT));
         let own = &self.facts[point.index()];
         let repeated = own.count_sent(side, record.position, record.end()) > 1;
         if let Some(acked) = acked
@@ -302,7 +303,9 @@ impl Judge<'_> {
         let still_wanted = round_trip.is_some_and(|round_trip| {
             let reached =
                 facts.first_acked(side, record.position).map_or(i64::MAX, Timestamp::as_nanoseconds);
-            let after = reached.saturating_sub(1).max(latest.saturating_add(2 * round_trip + MOMENT));
+            let after = reached
+                .saturating_sub(1)
+                .max(latest.saturating_add(round_trip.saturating_mul(2)).saturating_add(MOMENT));
             facts.ack_after(side, after).is_some_and(|(at, acknowledged)| {
                 (record.position..record.end()).contains(&acknowledged)
                     && covered.is_none_or(|covered| at.as_nanoseconds() < covered)
@@ -329,7 +332,7 @@ impl Judge<'_> {
             let after = self.answers[point.index()].iter().find(|one| one.0 == record.frame).map(|one| one.1);
             let quick = after
                 .zip(self.course.round_trip())
-                .is_some_and(|(after, trip)| after >= 0 && after < trip - MOMENT);
+                .is_some_and(|(after, trip)| after >= 0 && after < trip.saturating_sub(MOMENT));
             let complete = self.complete[side];
             return match (went_on, other_hops, complete) {
                 (true, ..) => judged(Fate::Injected, Grade::Seen),
@@ -385,7 +388,8 @@ impl Judge<'_> {
 fn is_blind(view: &View, time: i64) -> bool {
     const SLACK: i64 = 1_000_000_000;
     view.blind.is_some_and(|(from, to)| {
-        (from.as_nanoseconds() - SLACK..=to.as_nanoseconds().saturating_add(SLACK)).contains(&time)
+        (from.as_nanoseconds().saturating_sub(SLACK)..=to.as_nanoseconds().saturating_add(SLACK))
+            .contains(&time)
     })
 }
 
