@@ -26,6 +26,7 @@ mod sink;
 mod stdio;
 mod stdout;
 mod steps;
+mod whole_file;
 
 use crate::exit::ExitStatus;
 use std::ffi::OsString;

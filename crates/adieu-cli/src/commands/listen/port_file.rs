@@ -1,5 +1,6 @@
 //! The file that tells a script where we listen.
 
+use crate::whole_file;
 use adieu::Endpoint;
 use std::path::Path;
 use std::{fs, io};
@@ -19,12 +20,7 @@ pub(crate) fn write(path: &Path, endpoint: &Endpoint) -> io::Result<()> {
     if fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
         return write_into(path, text);
     }
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(format!(".{}", std::process::id()));
-    fs::write(&partial, text).and_then(|()| fs::rename(&partial, path)).inspect_err(|_| {
-        // The first error is the one to tell.
-        let _ = fs::remove_file(&partial);
-    })
+    whole_file::replace(path, &text)
 }
 
 /// A FIFO is written by a thread: its reader may come later, or never.
