@@ -13,11 +13,11 @@ use crate::{
 use std::net::SocketAddr;
 
 /// How many plain segments in a row are drawn one by one.
-const PLAIN: usize = 8;
+const PLAIN: usize = 12;
 
 /// How many of them before a fold, and how many after it.
 const BEFORE: usize = 3;
-const AFTER: usize = 2;
+const AFTER: usize = 3;
 
 /// Which connections of a table have a ladder, and how long it may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

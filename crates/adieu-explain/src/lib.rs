@@ -15,8 +15,8 @@
 //! 7. `content` looks into the octets of a connection for the end marks of TLS and HTTP/1.
 //! 8. [`verdict`] says what the facts come to, each with how sure it is.
 //! 9. [`words`] puts a verdict into sentences for people, [`mod@format`] into records for programs;
-//!    [`summary`] counts many.
-//! 9. [`both`] compares two captures of the same connections, taken at two places.
+//!    [`summary`] counts many, and [`html`] shows them on a page.
+//! 10. [`both`] compares two captures of the same connections, taken at two places.
 //!
 //! Apart from captures, [`live`] says which sockets of a running machine hang, and [`codes`] what error numbers, exit statuses and
 //! other codes mean for an ending.
@@ -26,6 +26,7 @@ pub mod capture;
 pub mod codes;
 mod content;
 pub mod format;
+pub mod html;
 pub mod ladder;
 pub mod live;
 pub mod observed;

@@ -71,6 +71,7 @@ const EXPLAIN: Layers = &[
     &["words", "summary"],
     &["format"],
     &["both"],
+    &["html"],
 ];
 
 const ADIEU: Layers = &[

@@ -54,6 +54,19 @@ impl Counts {
         *count += 1;
     }
 
+    /// All frames.
+    pub const fn frames(&self) -> u64 {
+        self.tcp
+            + self.fragments
+            + self.not_tcp
+            + self.unknown_link
+            + self.cut
+            + self.too_short
+            + self.bad_ip
+            + self.bad_tcp
+            + self.too_many_headers
+    }
+
     /// Link types that are not understood: the first four.
     pub fn unknown_links(&self) -> &[LinkType] {
         &self.links

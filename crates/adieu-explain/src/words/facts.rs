@@ -234,8 +234,8 @@ fn capture(verdict: &Verdict) -> Option<Fact> {
     (!told.is_empty()).then(|| Fact::new(Grade::Seen, format!("the capture: {}", told.join(", "))))
 }
 
-/// What cannot be known, with the reason and what would tell: facts with one reason together.
-fn unknowns(verdict: &Verdict) -> Vec<Fact> {
+/// What cannot be known, each with the reason and what would tell.
+pub(crate) fn unknown(verdict: &Verdict) -> Vec<(&'static str, (Unknown, Vantage))> {
     let why = |name: &'static str, unknown: Option<(Unknown, Vantage)>| unknown.map(|why| (name, why));
     let all = [
         why("how the connection ended", because(&verdict.ending)),
@@ -254,8 +254,13 @@ fn unknowns(verdict: &Verdict) -> Vec<Fact> {
         why("who sent TLS close_notify", because(&verdict.close_notify)),
         why("the TLS version", because(&verdict.tls)),
     ];
+    all.into_iter().flatten().collect()
+}
+
+/// What cannot be known, as facts: those with one reason together.
+fn unknowns(verdict: &Verdict) -> Vec<Fact> {
     let mut grouped: Vec<((Unknown, Vantage), Vec<&str>)> = Vec::new();
-    for (name, why) in all.into_iter().flatten() {
+    for (name, why) in unknown(verdict) {
         match grouped.iter_mut().find(|(known, _)| *known == why) {
             Some((_, names)) => names.push(name),
             None => grouped.push((why, vec![name])),

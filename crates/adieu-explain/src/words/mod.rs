@@ -4,18 +4,23 @@
 //! words hold nothing of the capture but numbers, addresses and the TLS server's name, of which the verdict keeps only
 //! printable ASCII.
 
+mod counts;
 mod facts;
 mod resets;
 mod segments;
 mod sentence;
 mod units;
 
+pub use counts::{passed_over, tally};
+pub(crate) use facts::unknown;
 pub use facts::{Fact, facts};
+pub use resets::{reset_effect, short_reset_kind};
 pub use segments::segment;
 pub use sentence::sentence;
+pub use units::{percent, size, span};
 pub(crate) use {
     resets::kind as reset_kind,
-    units::{bytes, counted, span},
+    units::{bytes, counted},
 };
 
 use crate::verdict::{Claim, Ending, Unknown, Vantage, Verdict};

@@ -18,6 +18,31 @@ pub(crate) const fn kind(kind: ResetKind) -> &'static str {
     }
 }
 
+/// What a kind of RST is, in a few words.
+pub const fn short_reset_kind(kind: ResetKind) -> &'static str {
+    match kind {
+        ResetKind::Linger0 => "abort by the program",
+        ResetKind::UnreadClose => "close with bytes unread",
+        ResetKind::DeadSocket => "answer for a closed socket",
+        ResetKind::Refused => "nobody listens",
+        ResetKind::HalfOpen => "host no longer knows the connection",
+        ResetKind::NoSocket => "answer to an unexpected SYN-ACK",
+        ResetKind::KeepaliveTimeout => "keep-alive probes had no answer",
+        ResetKind::Injected => "injected, and it took effect",
+        ResetKind::Ignored => "injected, without effect",
+    }
+}
+
+/// What an RST did, as a clause.
+pub const fn reset_effect(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Ended => "it ended the connection",
+        Effect::Noise => "the connection was over already, so it changed nothing",
+        Effect::NoEffect => "its receiver ignores it",
+        Effect::Unclear => "whether its receiver took it is unknown",
+    }
+}
+
 /// A sign, as a clause that follows "because".
 const fn sign(sign: Sign) -> &'static str {
     match sign {
@@ -60,12 +85,8 @@ pub(super) fn described(reset: &JudgedReset) -> String {
             text.push_str(&format!("; it can be {}", kinds.join(", or ")));
         }
     }
-    text.push_str(match reset.effect {
-        Effect::Ended => "; it ended the connection",
-        Effect::Noise => "; the connection was over already, so it changed nothing",
-        Effect::NoEffect => "; its receiver ignores it",
-        Effect::Unclear => "; whether its receiver took it is unknown",
-    });
+    text.push_str("; ");
+    text.push_str(reset_effect(reset.effect));
     if !reset.signs.is_empty() {
         let signs: Vec<&str> = reset.signs.iter().map(|one| sign(*one)).collect();
         text.push_str(&format!(" ({})", signs.join("; ")));

@@ -10,4 +10,5 @@ mod fuzz;
 mod ladders;
 mod live;
 mod own;
+mod pages;
 mod zeek;
