@@ -23,6 +23,7 @@ mod exchange;
 mod explain;
 #[cfg(target_os = "linux")]
 mod explain_both;
+mod explain_html;
 mod explain_live;
 #[cfg(target_os = "linux")]
 mod fast_open;

@@ -9,6 +9,7 @@ use clap::{ArgAction, ValueEnum, ValueHint};
 use ipnet::IpNet;
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// Say how the TCP connections of a capture, or of this machine, ended, and who ended them
@@ -51,6 +52,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDRESS:PORT", env = "ADIEU_FOLLOW", hide_env_values = true)]
     pub(super) follow: Option<SocketAddr>,
 
+    /// Write a page of HTML for a ticket to this file instead of printing; - is stdout
+    ///
+    /// The page has bars of the endings, and the worst connections with their facts and ladders. It is one file without scripts,
+    /// and loads nothing. With --summary, --compare or --follow it has what they print. An existing file is replaced only if it is
+    /// such a page.
+    #[arg(long, value_name = "FILE", env = "ADIEU_HTML", hide_env_values = true, value_hint = ValueHint::FilePath)]
+    pub(super) html: Option<PathBuf>,
+
     /// Print only connections with this ending (can be given again, or with commas)
     #[arg(long, value_name = "ENDING", env = "ADIEU_ONLY", hide_env_values = true, value_delimiter = ',')]
     pub(super) only: Vec<Only>,
@@ -84,7 +93,7 @@ pub(crate) struct Args {
     /// An error is a number or a name. A number that means several things has all of them explained.
     #[arg(long, value_name = "CODE", env = "ADIEU_CODE", hide_env_values = true, allow_hyphen_values = true,
           value_parser = NonEmptyStringValueParser::new(),
-          conflicts_with_all = ["file", "only", "host", "net", "port", "since", "until", "summary", "compare", "both", "follow"])]
+          conflicts_with_all = ["file", "only", "host", "net", "port", "since", "until", "summary", "compare", "both", "follow", "html"])]
     pub(super) code: Option<String>,
 }
 
@@ -98,7 +107,7 @@ pub(super) struct LiveArgs {
     /// them.
     #[arg(long, env = "ADIEU_LIVE", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(),
-          conflicts_with_all = ["file", "only", "since", "until", "summary", "compare", "both", "follow", "code"])]
+          conflicts_with_all = ["file", "only", "since", "until", "summary", "compare", "both", "follow", "html", "code"])]
     pub(super) live: bool,
 
     /// With --live: look again and again until a signal, and show how each program's sockets and descriptors grow [default: every

@@ -5,8 +5,10 @@
 
 use super::arguments::{Args, Only};
 use adieu_explain::both::Comparison;
+use adieu_explain::format::rfc3339;
 use adieu_explain::segment::{Segment, Timestamp};
 use adieu_explain::verdict::{Ending, Verdict};
+use clap::ValueEnum;
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 
@@ -30,6 +32,27 @@ impl Filter {
             until: args.until,
             only: args.only.clone(),
         }
+    }
+
+    /// What is wanted, each kind in a few words. Empty: everything.
+    pub(super) fn words(&self) -> Vec<String> {
+        fn any<T>(what: &str, wanted: &[T], word: impl Fn(&T) -> String) -> Option<String> {
+            let words: Vec<String> = wanted.iter().map(word).collect();
+            (!words.is_empty()).then(|| format!("{what} {}", words.join(" or ")))
+        }
+        [
+            any("the ending", &self.only, |only| {
+                only.to_possible_value().map(|value| value.get_name().replace('-', " ")).unwrap_or_default()
+            }),
+            any("the address", &self.hosts, IpAddr::to_string),
+            any("an address of", &self.networks, IpNet::to_string),
+            any("the port", &self.ports, u16::to_string),
+            self.since.map(|since| format!("a packet at {} or later", rfc3339(since))),
+            self.until.map(|until| format!("a packet at {} or earlier", rfc3339(until))),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 
     /// Whether connections with these addresses and ports are wanted.

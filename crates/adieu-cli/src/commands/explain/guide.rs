@@ -17,6 +17,7 @@ pub(crate) const GUIDE: Guide = Guide {
         ("compare", "say which endings became more frequent"),
         ("both", "compare two captures of the same connections"),
         ("follow", "draw the segments of these connections"),
+        ("html", "write a page for a ticket"),
         ("live", "look at this machine's sockets that hang (Linux)"),
         ("watch", "with --live: look again and again"),
         ("code", "say what an error, exit status or TLS alert means"),
@@ -41,6 +42,10 @@ pub(crate) const GUIDE: Guide = Guide {
         Example {
             line: "adieu explain --both client.pcap server.pcap",
             does: "What happened between the two places of capture?",
+        },
+        Example {
+            line: "adieu explain --html page.html trace.pcap",
+            does: "A page with bars and ladders, for a ticket",
         },
         Example {
             line: "tcpdump -i eth0 -U -w - tcp | adieu explain -",

@@ -4,9 +4,11 @@
 mod arguments;
 mod both;
 mod code;
+mod destination;
 mod filter;
 mod follow;
 mod guide;
+mod html;
 mod lines;
 mod live;
 mod pass;

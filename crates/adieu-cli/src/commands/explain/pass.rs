@@ -10,6 +10,7 @@ use adieu_explain::ladder::Recording;
 use adieu_explain::packet::{Counts, Decoder, Packet};
 use adieu_explain::segment::Timestamp;
 use adieu_explain::table::{Finished, Limits, Table};
+use adieu_explain::words;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -18,13 +19,25 @@ use std::time::Instant;
 /// The exit status of a capture that is cut or damaged.
 const TRUNCATED: ExitStatus = ExitStatus::Ending(6);
 
+/// What came of going through a capture.
+pub(super) struct Passed {
+    pub(super) status: ExitStatus,
+    pub(super) counts: Counts,
+    /// How many connections were handed on because too many were open at once.
+    pub(super) evicted: u64,
+    /// The earliest and the latest time of a frame.
+    pub(super) span: Option<(Timestamp, Timestamp)>,
+    /// Why it was not read, or not to its end.
+    pub(super) problem: Option<String>,
+}
+
 /// Goes through a whole capture: every connection when it is over.
 pub(super) fn through(
     capture: &Capture,
     filter: &Filter,
     ladders: Option<Recording>,
     finished: &mut dyn FnMut(Finished),
-) -> ExitStatus {
+) -> Passed {
     let name = capture.name();
     let input: io::Result<Box<dyn Read>> = match capture {
         Capture::File(path) => open(path).map(|file| Box::new(file) as Box<dyn Read>),
@@ -32,7 +45,15 @@ pub(super) fn through(
     };
     let input = match input {
         Ok(input) => input,
-        Err(error) => return unreadable(&name, &error),
+        Err(error) => {
+            return Passed {
+                status: unreadable(&name, &error),
+                counts: Counts::default(),
+                evicted: 0,
+                span: None,
+                problem: Some(adieu::describe_error(&error)),
+            };
+        }
     };
     let mut pass = Pass::new(input, Limits { ladders, ..Limits::default() }, filter);
     let error = loop {
@@ -41,10 +62,17 @@ pub(super) fn through(
             Step::Over(error) => break error,
         }
     };
+    let problem = error.as_ref().map(ToString::to_string);
     let status = told(&name, error);
+    let span = pass.span;
     let (counts, evicted) = pass.finish(&mut *finished);
     tell_counts(&name, &counts, evicted);
-    status
+    Passed { status, counts, evicted, span, problem }
+}
+
+/// The largest of several exit statuses.
+pub(super) fn worst(statuses: impl IntoIterator<Item = ExitStatus>) -> ExitStatus {
+    statuses.into_iter().max_by_key(|status| status.number()).unwrap_or(ExitStatus::Success)
 }
 
 pub(super) fn open(path: &Path) -> io::Result<File> {
@@ -67,8 +95,8 @@ pub(super) struct Pass<'r> {
     decoder: Decoder,
     table: Table,
     counts: Counts,
-    /// The latest time of a frame.
-    last: Option<Timestamp>,
+    /// The earliest and the latest time of a frame.
+    span: Option<(Timestamp, Timestamp)>,
     /// Since when nothing has come.
     quiet_since: Option<Instant>,
 }
@@ -89,7 +117,7 @@ impl<'r> Pass<'r> {
             decoder: Decoder::new(),
             table: Table::new(limits),
             counts: Counts::default(),
-            last: None,
+            span: None,
             quiet_since: None,
         }
     }
@@ -109,7 +137,10 @@ impl<'r> Pass<'r> {
         {
             self.table.observe(segment, &mut |one| finished(one));
         }
-        self.last = self.last.max(Some(frame.time));
+        self.span = Some(match self.span {
+            Some((first, last)) => (first.min(frame.time), last.max(frame.time)),
+            None => (frame.time, frame.time),
+        });
         self.quiet_since = None;
         Step::Frame
     }
@@ -117,7 +148,7 @@ impl<'r> Pass<'r> {
     /// Lets the capture's time go on with ours.
     pub(super) fn wait(&mut self, finished: &mut impl FnMut(Finished)) {
         let quiet_for = self.quiet_since.get_or_insert_with(Instant::now).elapsed();
-        if let Some(last) = self.last {
+        if let Some((_, last)) = self.span {
             self.table.pass(last.saturating_add(quiet_for), finished);
         }
     }
@@ -142,24 +173,7 @@ pub(super) fn told(name: &str, error: Option<CaptureError>) -> ExitStatus {
 
 /// Says what was not explained, if there was something.
 pub(super) fn tell_counts(name: &str, counts: &Counts, evicted: u64) {
-    let links: Vec<String> = counts.unknown_links().iter().map(|link| link.0.to_string()).collect();
-    for (count, what) in [
-        (counts.fragments, "IP fragments are not put together, so connections may have gaps".to_owned()),
-        (counts.unknown_link, format!("frames of link type {} are not understood", links.join(", "))),
-        (counts.cut, "the snapshot length cut TCP headers".to_owned()),
-        (counts.too_short, "frames are too short for their own headers".to_owned()),
-        (counts.bad_ip, "IP headers are impossible".to_owned()),
-        (counts.bad_tcp, "TCP headers are impossible".to_owned()),
-        (counts.too_many_headers, "frames have more headers than are followed".to_owned()),
-    ] {
-        if count > 0 {
-            let frames = if count == 1 { "frame" } else { "frames" };
-            complain(&format!("{name}: {what} ({count} {frames} passed over)"));
-        }
-    }
-    if evicted > 0 {
-        complain(&format!(
-            "{name}: more connections were open at once than are followed, so {evicted} of them are told in two parts or more"
-        ));
+    for what in words::passed_over(counts, evicted) {
+        complain(&format!("{name}: {what}"));
     }
 }

@@ -1,16 +1,19 @@
 //! Which captures are read, and how their connections are printed.
 
 use super::arguments::{Args, Format};
+use super::destination::Destination;
 use super::filter::Filter;
 use crate::no_plan::NoPlan;
 use crate::stdio::stdin_is_terminal;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub(crate) struct Plan {
     pub(super) captures: Vec<Capture>,
     pub(super) what: What,
     pub(super) filter: Filter,
+    /// Where it is written as a page. `None`: it is printed as text.
+    pub(super) html: Option<Destination>,
 }
 
 /// What is printed.
@@ -61,6 +64,14 @@ pub(super) enum Capture {
 }
 
 impl Capture {
+    /// The file. `None`: it is no file.
+    fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Stdin => None,
+            Self::File(path) => Some(path),
+        }
+    }
+
     /// How it is called in messages.
     pub(super) fn name(&self) -> String {
         match self {
@@ -94,6 +105,9 @@ impl Plan {
         {
             return Err(NoPlan::refused("--until is before --since: no connection fits"));
         }
+        if args.html.is_some() && args.format.is_some() {
+            return Err(NoPlan::refused("--html is a page, and takes no --format"));
+        }
         if args.both {
             if captures.len() != 2 {
                 return Err(NoPlan::refused(
@@ -103,8 +117,11 @@ impl Plan {
             if args.summary || args.compare {
                 return Err(NoPlan::refused("--both cannot be told as --summary or --compare"));
             }
+            if args.html.is_some() {
+                return Err(NoPlan::refused("--both cannot be told as a page: leave out --html"));
+            }
             let what = What::Both(Form::new(args.format, args.follow)?);
-            return Ok(Self { captures, what, filter: Filter::of(args) });
+            return Ok(Self { captures, what, filter: Filter::of(args), html: None });
         }
         let what = match (args.summary, args.compare, args.follow) {
             (false, false, None) => What::Connections(args.format.unwrap_or(Format::Text)),
@@ -127,6 +144,8 @@ impl Plan {
                 ));
             }
         };
-        Ok(Self { captures, what, filter: Filter::of(args) })
+        let files: Vec<&Path> = captures.iter().filter_map(Capture::file).collect();
+        let html = args.html.as_deref().map(|name| Destination::new(name, &files)).transpose()?;
+        Ok(Self { captures, what, filter: Filter::of(args), html })
     }
 }

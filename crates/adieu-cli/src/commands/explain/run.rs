@@ -4,9 +4,10 @@ use super::arguments::Format;
 use super::both;
 use super::filter::Filter;
 use super::follow::{self, Followed};
+use super::html;
 use super::lines::Line;
 use super::live::Live;
-use super::pass::{Pass, Step, open, tell_counts, through, told, unreadable};
+use super::pass::{Pass, Step, open, tell_counts, through, told, unreadable, worst};
 use super::plan::{Capture, Plan, What};
 use super::summary;
 use crate::exit::ExitStatus;
@@ -22,7 +23,10 @@ use std::time::Duration;
 const LIVE_LINGER: Duration = Duration::from_secs(2);
 
 pub(super) fn run(plan: Plan) -> ExitStatus {
-    let Plan { captures, what, filter } = plan;
+    if let Some(destination) = &plan.html {
+        return html::run(&plan, destination);
+    }
+    let Plan { captures, what, filter, .. } = plan;
     match what {
         What::Connections(format) => connections(&captures, format, &filter),
         What::Summary => {
@@ -46,25 +50,21 @@ pub(super) fn run(plan: Plan) -> ExitStatus {
     }
 }
 
-/// The largest of several exit statuses.
-fn worst(statuses: impl IntoIterator<Item = ExitStatus>) -> ExitStatus {
-    statuses.into_iter().max_by_key(|status| status.number()).unwrap_or(ExitStatus::Success)
-}
-
 /// Counts the connections of a capture.
 fn count(capture: &Capture, filter: &Filter, summary: &mut Summary) -> ExitStatus {
-    through(capture, filter, None, &mut |one| {
+    let passed = through(capture, filter, None, &mut |one| {
         let verdict = one.connection.judge(Some(one.until));
         if filter.wants(&verdict) {
             summary.add(&verdict);
         }
-    })
+    });
+    passed.status
 }
 
 /// Draws the connections of a capture that have this end.
 fn follow_end(capture: &Capture, filter: &Filter, end: SocketAddr) -> ExitStatus {
     let mut followed = Followed::default();
-    let status = through(capture, filter, Some(follow::recording(end)), &mut |one| {
+    let passed = through(capture, filter, Some(follow::recording(end)), &mut |one| {
         if one.connection.ends().contains(&end) {
             let verdict = one.connection.judge(Some(one.until));
             if filter.wants(&verdict) {
@@ -78,7 +78,7 @@ fn follow_end(capture: &Capture, filter: &Filter, end: SocketAddr) -> ExitStatus
     } else {
         blocks.join("\n")
     };
-    worst([status, print(said.as_bytes())])
+    worst([passed.status, print(said.as_bytes())])
 }
 
 /// Prints each connection.

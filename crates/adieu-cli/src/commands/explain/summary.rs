@@ -2,7 +2,7 @@
 
 use adieu_explain::summary::{Change, Group, Kind, Summary, Tally};
 use adieu_explain::verdict::Ending;
-use adieu_explain::words::ending_words;
+use adieu_explain::words::{self, ending_words};
 use std::fmt::Write as _;
 
 /// How many groups of a kind are printed, and how many changes.
@@ -15,7 +15,7 @@ const KINDS: [(Kind, &str); 3] = [(Kind::Port, "port"), (Kind::Server, "server")
 
 /// The endings of all connections, and those by port, server and prefix, worst first.
 pub(super) fn tables(summary: &Summary) -> String {
-    let mut text = format!("{}\n", total(summary.all()));
+    let mut text = format!("{}\n", words::tally(summary.all()));
     for (kind, title) in KINDS {
         let groups = summary.worst(kind);
         if groups.is_empty() {
@@ -34,7 +34,7 @@ pub(super) fn tables(summary: &Summary) -> String {
         ];
         for (group, tally) in shown {
             let counts = columns.iter().map(|ending| tally.of(*ending).to_string());
-            let bad = percent(share(tally.bad(), tally.connections()));
+            let bad = words::percent(tally.bad(), tally.connections());
             rows.push(
                 [group.to_string(), tally.connections().to_string(), bad].into_iter().chain(counts).collect(),
             );
@@ -58,7 +58,7 @@ pub(super) fn tables(summary: &Summary) -> String {
 
 /// What changed from one capture to the other, the largest change first.
 pub(super) fn changes(before: &Summary, after: &Summary) -> String {
-    let mut text = format!("before: {}\nafter:  {}\n", total(before.all()), total(after.all()));
+    let mut text = format!("before: {}\nafter:  {}\n", words::tally(before.all()), words::tally(after.all()));
     let mut is_same = true;
     for (kind, title) in KINDS {
         let changes = before.compare(after, kind, LEAST);
@@ -91,12 +91,12 @@ pub(super) fn changes(before: &Summary, after: &Summary) -> String {
 
 /// `5432: reset 0.1 % -> 7 % (1 of 1000 -> 7 of 100)`.
 fn line(change: &Change) -> String {
-    let Change { group, ending, before, after, was, is } = change;
+    let Change { group, ending, before, after, .. } = change;
     format!(
         "{group}: {} {} -> {} ({} of {} -> {} of {})",
         word(*ending),
-        percent(*was),
-        percent(*is),
+        words::percent(before.of(*ending), before.connections()),
+        words::percent(after.of(*ending), after.connections()),
         before.of(*ending),
         before.connections(),
         after.of(*ending),
@@ -104,33 +104,8 @@ fn line(change: &Change) -> String {
     )
 }
 
-/// `27 connections: 20 graceful, 5 reset, 2 open`.
-fn total(tally: &Tally) -> String {
-    let parts: Vec<String> = Tally::ENDINGS
-        .into_iter()
-        .filter(|ending| tally.of(*ending) > 0)
-        .map(|ending| format!("{} {}", tally.of(ending), word(ending)))
-        .collect();
-    let all = match tally.connections() {
-        1 => "1 connection".to_owned(),
-        count => format!("{count} connections"),
-    };
-    if parts.is_empty() { all } else { format!("{all}: {}", parts.join(", ")) }
-}
-
 fn word(ending: Option<Ending>) -> &'static str {
     ending.map_or("unknown", ending_words)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a share is printed with two digits")]
-fn share(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
-}
-
-/// A share as people read it: `0.1 %`, `7 %`, `12.5 %`.
-fn percent(share: f64) -> String {
-    let text = format!("{:.1}", share * 100.0);
-    format!("{} %", text.strip_suffix(".0").unwrap_or(&text))
 }
 
 /// Rows with their columns below each other: the first to the left, numbers to the right.
@@ -146,18 +121,4 @@ fn aligned(rows: &[Vec<String>]) -> String {
         text.push('\n');
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shares_have_no_digit_too_many() {
-        for (share, text) in
-            [(0.0, "0 %"), (0.001, "0.1 %"), (0.07, "7 %"), (0.125, "12.5 %"), (1.0, "100 %")]
-        {
-            assert_eq!(percent(share), text);
-        }
-    }
 }
