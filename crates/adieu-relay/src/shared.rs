@@ -235,7 +235,7 @@ impl Serving {
             grace: _,
         } = config;
         let with_interrupt = |upstream: Upstream| {
-            let options = upstream.options.clone().interrupt(&service.abort).keep_alive_when_relayed();
+            let options = upstream.options.clone().interrupt(&service.abort).for_relay();
             upstream.options(options)
         };
         let group = |upstreams: Vec<Upstream>, before| {

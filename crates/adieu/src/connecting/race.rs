@@ -162,7 +162,16 @@ impl<H: Opened> Racing<H> {
                 link.facts.peer_address = Some(dialled.into());
                 Ok(Started::Connected(established))
             }
-            Err(error) if os::is_in_progress(&error) => Ok(Started::Running(H::from_socket(socket, true)?)),
+            Err(error) if os::is_in_progress(&error) => {
+                let may_be_over = link.options.socket.is_for_relay && is_answered_at_once(dialled);
+                let is_over = may_be_over && socket.peer_addr().is_ok();
+                let handle = H::from_socket(socket, true)?;
+                if !is_over {
+                    return Ok(Started::Running(handle));
+                }
+                link.facts.peer_address = Some(dialled.into());
+                Ok(Started::Connected(established(handle, Some(dialled))?))
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -177,12 +186,20 @@ impl<H: Opened> Racing<H> {
     }
 }
 
+/// Whether the call that connects without waiting is answered before it returns, though it says that the answer is still to come. A
+/// socket that has a peer is connected then, and there is nothing to wait for. One that failed has none, and is looked at as any other.
+///
+/// Source: `inet_stream_connect` and `inet_getname` of Linux: the answer comes through the loopback interface while the call holds the
+/// socket, and is taken up when it lets go of it.
+fn is_answered_at_once(address: SocketAddr) -> bool {
+    cfg!(target_os = "linux") && address.ip().to_canonical().is_loopback()
+}
+
 /// Whether an attempt that is ready has connected.
 ///
 /// A reset while connecting is told as ECONNREFUSED. So ECONNRESET says that there was a connection, and that the peer
 /// has reset it before we looked. `dialled`: to what it connects, if that is known.
 fn finished<H: Opened>(handle: H, dialled: Option<SocketAddr>) -> io::Result<Established<H>> {
-    let socket = handle.socket();
     if let Some(error) = handle.connect_error()? {
         let fault = fault(Call::SocketError, &error);
         return match fault.kind {
@@ -192,6 +209,12 @@ fn finished<H: Opened>(handle: H, dialled: Option<SocketAddr>) -> io::Result<Est
             _ => Err(error),
         };
     }
+    established(handle, dialled)
+}
+
+/// An attempt that has connected.
+fn established<H: Opened>(handle: H, dialled: Option<SocketAddr>) -> io::Result<Established<H>> {
+    let socket = handle.socket();
     let local = socket.local_addr().ok();
     if os::is_connected_to_itself(&socket, local.as_ref(), dialled.map(|dialled| dialled.port())) {
         return Err(os::refused());

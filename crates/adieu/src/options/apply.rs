@@ -499,14 +499,14 @@ impl SocketOptions {
         if self.no_delay.is_none() {
             let _ = socket.set_tcp_nodelay(true);
         }
-        if self.keep_alive.is_none() && !self.keep_alive_is_late {
+        if self.keep_alive.is_none() && !self.is_for_relay {
             let _ = set_keep_alive(socket, KeepAlive::After(KEEP_ALIVE_IDLE));
         }
     }
 
     /// Sets the defaults that a connection which does not last can do without.
     pub(crate) fn set_late(&self, socket: &SockRef<'_>) {
-        if self.keep_alive.is_none() && self.keep_alive_is_late {
+        if self.keep_alive.is_none() && self.is_for_relay {
             let _ = set_keep_alive(socket, KeepAlive::After(KEEP_ALIVE_IDLE));
         }
     }

@@ -81,11 +81,12 @@ impl ConnectOptions {
         self
     }
 
-    /// Leaves the default of [`SocketOptions::keep_alive`] to the [relay](crate::tokio::relay()) that the connection is for: it is set
-    /// once that has lasted for a second. Most never do, and each call that none of them makes counts there.
+    /// The connection is for a [relay](crate::tokio::relay()), of which most are over in no time. The default of
+    /// [`SocketOptions::keep_alive`] is left to the relay, which sets it once it has lasted for a second. And a connection that is there
+    /// as soon as it was asked for, as on the loopback interface, is not waited for.
     #[doc(hidden)]
-    pub fn keep_alive_when_relayed(mut self) -> Self {
-        self.0.socket.keep_alive_is_late = true;
+    pub fn for_relay(mut self) -> Self {
+        self.0.socket.is_for_relay = true;
         self
     }
 
@@ -209,8 +210,8 @@ macro_rules! common_options {
 
             /// What is asked of the socket.
             pub fn socket(mut self, asked: SocketOptions) -> Self {
-                let SocketOptions { source, fast_open, keep_alive_is_late, .. } = self.0.socket;
-                self.0.socket = SocketOptions { source, fast_open, keep_alive_is_late, ..asked };
+                let SocketOptions { source, fast_open, is_for_relay, .. } = self.0.socket;
+                self.0.socket = SocketOptions { source, fast_open, is_for_relay, ..asked };
                 self
             }
 

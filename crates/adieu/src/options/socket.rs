@@ -56,8 +56,8 @@ pub struct SocketOptions {
     pub(crate) interface: Option<String>,
     pub(crate) ip_version: Option<IpVersion>,
     pub(crate) keep_alive: Option<KeepAlive>,
-    /// If nothing is asked for, the default is set by whoever relays the connection.
-    pub(crate) keep_alive_is_late: bool,
+    /// See [`ConnectOptions::for_relay`](crate::ConnectOptions::for_relay).
+    pub(crate) is_for_relay: bool,
     pub(crate) user_timeout: Option<Duration>,
     pub(crate) no_delay: Option<bool>,
     pub(crate) send_buffer: Option<usize>,

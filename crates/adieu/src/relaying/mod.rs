@@ -59,6 +59,8 @@ impl Relay {
             peer.link.core.join_relay(now, options.idle_timeout, options.flush_timeout);
             peer.begin_relay();
         }
+        // Most clients have said something by the time that their other side is there. To try costs less than to be told.
+        a.may_receive();
         Self {
             a_to_b: Flow::bounded(options.buffer_limit),
             b_to_a: Flow::bounded(options.buffer_limit),

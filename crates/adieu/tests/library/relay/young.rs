@@ -5,10 +5,12 @@ use crate::arms::{BOUND, bounded, runtime};
 use adieu::{ConnectOptions, Endpoint, ListenOptions, RelayOptions, RelayReport};
 use adieu_testkit::places;
 use socket2::SockRef;
+use std::future::{Future, poll_fn};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::sync::mpsc;
+use std::task::Poll;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -27,7 +29,7 @@ fn relay_after(before: impl FnOnce(&TcpStream)) -> (TcpStream, TcpStream, OwnedF
             tell.send(listener.local_endpoint().to_string()).expect("somebody waits");
             let client = listener.accept().await.expect("a client");
             may_begin.recv().expect("somebody tells");
-            let options = ConnectOptions::new().keep_alive_when_relayed();
+            let options = ConnectOptions::new().for_relay();
             let server = adieu::tokio::connect(&onward, &options).await.expect("it listens");
             let socket = server.socket().expect("it is open").try_clone_to_owned().expect("descriptors");
             show.send(socket).expect("somebody waits");
@@ -87,5 +89,33 @@ fn an_upstream_that_is_silent_is_asked_if_it_lives_once_the_relay_has_lasted() {
         assert_eq!(server.read(&mut [0]).expect("an EOF"), 0);
         drop(server);
         assert!(relaying.join().expect("no panic").is_graceful());
+    });
+}
+
+/// Our system may put the answer off while it has much to do, but not again and again.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_upstream_on_this_machine_is_there_without_a_wait() {
+    bounded("a connection without a wait", || {
+        let upstream = places::listener();
+        let onward: Endpoint = upstream.local_addr().expect("bound").into();
+        let options = ConnectOptions::new().for_relay();
+        let is_at_once = || {
+            runtime().block_on(async {
+                let mut connecting = Box::pin(adieu::tokio::connect(&onward, &options));
+                let polled = poll_fn(|cx| Poll::Ready(connecting.as_mut().poll(cx))).await;
+                let (server, _) = upstream.accept().expect("the SYN has gone");
+                let Poll::Ready(connected) = polled else { return false };
+                let connected = connected.expect("it listens");
+                assert_eq!(connected.peer_address().map(ToString::to_string), Some(onward.to_string()));
+                let local = connected.local_address().map(ToString::to_string);
+                assert_eq!(local, Some(server.peer_addr().expect("connected").to_string()));
+                true
+            })
+        };
+        let until = Instant::now() + BOUND / 2;
+        while !is_at_once() {
+            assert!(Instant::now() < until, "it is waited for each time");
+        }
     });
 }
