@@ -70,7 +70,7 @@ pub fn relay(a: Connection, b: Connection, options: &RelayOptions) -> RelayRepor
     let [mut a, mut b] = [Driven::new(a.link), Driven::new(b.link)];
     let mut relay = Relay::begin(&mut a.peer, &mut b.peer, options);
     while a.is_open() || b.is_open() {
-        if !relay.turn(&mut a.peer, &mut b.peer)
+        if !relay.turn(&mut a.peer, &mut b.peer, false)
             && (a.is_open() || b.is_open())
             && let Err(error) = wait(&mut relay, &mut a, &mut b)
         {

@@ -37,15 +37,14 @@ impl<H: Handle> Link<H> {
         self.rare.get_or_insert_default().deferred_until = Some(now.checked_add(limit).unwrap_or(now + FAR));
     }
 
-    /// A moment of the core's on tokio's clock; one beyond that clock's end is far enough away.
+    /// A moment of the core's; one beyond the clock's end is far enough away.
     #[cfg(feature = "tokio")]
-    pub(crate) fn instant_of(&self, at: adieu_proto::Time) -> tokio::time::Instant {
-        let at = self.start.checked_add(at).unwrap_or_else(|| Instant::now() + FAR);
-        tokio::time::Instant::from_std(at)
+    pub(crate) fn instant_of(&self, at: adieu_proto::Time) -> Instant {
+        self.start.checked_add(at).unwrap_or_else(|| Instant::now() + FAR)
     }
 
     /// Sets what was left for a connection that lasts: see
-    /// [`keep_alive_when_relayed`](crate::ConnectOptions::keep_alive_when_relayed).
+    /// [`for_relay`](crate::ConnectOptions::for_relay).
     pub(crate) fn set_late_options(&self) {
         if let Some(handle) = self.handle.as_ref().filter(|_| self.is_tcp()) {
             self.options.socket.set_late(&handle.socket());

@@ -73,8 +73,9 @@ impl Relay {
         }
     }
 
-    /// Does what can be done without waiting. True: something moved, so there may be more to do.
-    pub(crate) fn turn<H: Handle>(&mut self, a: &mut Peer<H>, b: &mut Peer<H>) -> bool {
+    /// Does what can be done without waiting. True: something moved, so there may be more to do. `is_quiet`: whoever waited knows that
+    /// since then the time of neither has come.
+    pub(crate) fn turn<H: Handle>(&mut self, a: &mut Peer<H>, b: &mut Peer<H>, is_quiet: bool) -> bool {
         if self.settles_at.is_some_and(|at| at <= a.link.now()) {
             self.settles_at = None;
             a.settle();
@@ -84,13 +85,11 @@ impl Relay {
         b.link.act();
         let shaken = self.shake_hands(a, b);
         let moved = self.pass_on(a, b);
-        if is_about_to_stop(a) || is_about_to_stop(b) {
-            self.pass_on_what_is_there(a, b);
-        }
-        look_at_the_time(a);
-        if look_at_the_time(b) {
-            // An interrupt or a deadline of both may have come between the two looks: it is the other one's ending too.
-            look_at_the_time(a);
+        if is_quiet && !(is_interrupted(a) || is_interrupted(b)) {
+            a.link.act();
+            b.link.act();
+        } else {
+            self.look_at_the_time(a, b);
         }
         // Only now is it known which of the two is over.
         let [a_is_hidden, b_is_hidden] = match &self.gates {
@@ -102,6 +101,18 @@ impl Relay {
             progress.note(&a.link.core, &b.link.core);
         }
         shaken || told || (moved && self.may_move_more(a, b))
+    }
+
+    /// Ends what an interrupt or a time limit has come for.
+    fn look_at_the_time<H: Handle>(&mut self, a: &mut Peer<H>, b: &mut Peer<H>) {
+        if is_about_to_stop(a) || is_about_to_stop(b) {
+            self.pass_on_what_is_there(a, b);
+        }
+        look_at_the_time(a);
+        if look_at_the_time(b) {
+            // An interrupt or a deadline of both may have come between the two looks: it is the other one's ending too.
+            look_at_the_time(a);
+        }
     }
 
     /// After bytes were passed on: whether another turn may find something to do without a wait. Most often they were all that there
@@ -233,6 +244,10 @@ fn look_at_the_time<H: Handle>(peer: &mut Peer<H>) -> bool {
     let has_ended = !was_settled && peer.is_settled();
     peer.link.act();
     has_ended
+}
+
+fn is_interrupted<H: Handle>(peer: &Peer<H>) -> bool {
+    peer.link.interrupt().is_some_and(|interrupt| interrupt.raised().is_some())
 }
 
 fn is_about_to_stop<H: Handle>(peer: &Peer<H>) -> bool {

@@ -19,6 +19,11 @@ impl Nap {
             || self.has_come(left.and_then(|left| Instant::now().checked_add(left)), cx)
     }
 
+    /// Whether it was last arranged to be woken at a moment after this one.
+    pub(super) fn is_until_after(&self, moment: Instant) -> bool {
+        self.0.as_ref().is_some_and(|timer| timer.deadline() > moment)
+    }
+
     /// Arranges to be woken at this moment. True: the timer has fired, so it is to be asked whether the time has come. `None`: there is
     /// nothing to wait for.
     pub(super) fn has_come(&mut self, until: Option<Instant>, cx: &mut Context<'_>) -> bool {

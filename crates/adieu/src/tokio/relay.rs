@@ -83,6 +83,7 @@ struct Side {
 
 /// Ready: both connections are closed.
 fn poll(relay: &mut Relay, a: &mut Side, b: &mut Side, nap: &mut Nap, cx: &mut Context<'_>) -> Poll<()> {
+    let mut has_waited = true;
     loop {
         // A relay that always finds something would else never let another task run.
         let turn = ready!(poll_proceed(cx));
@@ -92,7 +93,9 @@ fn poll(relay: &mut Relay, a: &mut Side, b: &mut Side, nap: &mut Nap, cx: &mut C
         b.inner.peer.link.set_time(now);
         a.note_readiness(cx);
         b.note_readiness(cx);
-        let moved = relay.turn(&mut a.inner.peer, &mut b.inner.peer);
+        // What a turn does may begin something whose time has come at the next.
+        let is_quiet = std::mem::take(&mut has_waited) && nap.is_until_after(now.into());
+        let moved = relay.turn(&mut a.inner.peer, &mut b.inner.peer, is_quiet);
         if !(a.is_open() || b.is_open()) {
             return Poll::Ready(());
         }

@@ -67,7 +67,7 @@ impl Wakes {
             link.act();
             return Due::Now;
         }
-        Due::At([at.map(|at| link.instant_of(at)), deferred].into_iter().flatten().min())
+        Due::At([at.map(|at| Instant::from_std(link.instant_of(at))), deferred].into_iter().flatten().min())
     }
 
     /// Arranges to be woken when the interrupt is raised. True: it was, which is to be told to the core.
