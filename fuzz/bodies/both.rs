@@ -53,17 +53,21 @@ pub(crate) fn holds(data: &[u8]) {
                 ..TcpOptions::NONE
             },
             payload,
-            payload_len: if kind & 16 == 0 { payload.len() as u32 } else { u32::from(*len) * 70_000 },
+            payload_len: if kind & 16 == 0 {
+                u32::try_from(payload.len()).expect("short")
+            } else {
+                u32::from(*len) * 70_000
+            },
             ..Segment::between(pair[0], pair[1])
         };
-        both.observe(point, &segment, &mut is_told);
+        both.observe(point, &segment, &mut |told| is_told(&told));
     }
-    both.finish(&mut is_told);
+    both.finish(&mut |told| is_told(&told));
 }
 
 /// Every form has something to say of it, in one line of ASCII.
-fn is_told(told: Told) {
-    let texts = match &told {
+fn is_told(told: &Told) {
+    let texts = match told {
         Told::Pair(pair) => {
             let _ = PairRecord::of(pair);
             let facts = both::facts(pair).into_iter().map(|fact| fact.text);
