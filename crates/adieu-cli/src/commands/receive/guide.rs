@@ -29,8 +29,8 @@ pub(crate) const GUIDE: Guide = Guide {
             does: "Store the files of one sender in a directory",
         },
         Example {
-            line: "adieu receive --keep-open --no-clobber --secret-file key --report-file inbox.log --output inbox/ :27015",
-            does: "Serve every sender who knows the secret, and log each transfer",
+            line: "adieu receive --keep-open --no-clobber --secret-file key -o inbox/ :27015",
+            does: "Serve every sender who knows the secret, and replace no file",
         },
         Example {
             line: "adieu receive --output - :27015 | tar -x",

@@ -33,7 +33,7 @@ pub(crate) const GUIDE: Guide = Guide {
             does: "Speak TLS with clients, and plain text with the program behind it",
         },
         Example {
-            line: "adieu relay :8443 --route www.example.org=192.0.2.10:443 --route '*.example.net=192.0.2.11:443'",
+            line: "adieu relay :8443 192.0.2.10:443 --route '*.example.net=192.0.2.11:443'",
             does: "Leave TLS alone, and choose the upstream by the name that the client asks for",
         },
     ],

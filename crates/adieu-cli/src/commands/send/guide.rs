@@ -29,7 +29,7 @@ pub(crate) const GUIDE: Guide = Guide {
             does: "Send a file, and know that it is stored",
         },
         Example {
-            line: "adieu send --exclude target/ --exclude '*.log' --dry-run project backup.example:27015",
+            line: "adieu send --exclude '*.log' --dry-run project backup.example:27015",
             does: "See what of a directory would be sent",
         },
         Example {

@@ -158,7 +158,7 @@ const LISTEN: &[&str] = &[
     "adieu listen --output nosuch/f 127.0.0.1:0",
     "adieu listen --output folder 127.0.0.1:0",
     "adieu listen --port-file nosuch/p 127.0.0.1:0",
-    "adieu listen --connect-timeout 1ms 127.0.0.1:0",
+    "adieu listen --connect-timeout 300ms 127.0.0.1:0",
 ];
 
 const SEND: &[&str] = &[
@@ -197,7 +197,7 @@ const SEND: &[&str] = &[
     "adieu send file file h:1",
     "adieu send - - h:1",
     "adieu send file REFUSING",
-    "adieu send --retry=1 --deadline 100ms file REFUSING",
+    "adieu send --retry=1 file REFUSING",
     "adieu send file unix:nosuch",
     "mkfifo folder/fifo && adieu send folder REFUSING",
     "adieu send --dry-run --skip-special folder h:1",
@@ -222,7 +222,7 @@ const RECEIVE: &[&str] = &[
     "adieu receive --output folder --cert site.pem 127.0.0.1:0",
     "adieu receive --output folder --connect REFUSING",
     "adieu receive --output folder 192.0.2.1:0",
-    "adieu receive --output folder --deadline 1ms 127.0.0.1:0",
+    "adieu receive --output folder --deadline 300ms 127.0.0.1:0",
 ];
 
 const CHECK: &[&str] = &[
