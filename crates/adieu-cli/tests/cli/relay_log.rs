@@ -98,7 +98,17 @@ fn lines_of_the_log_that_nobody_takes_are_dropped_and_told() {
     server.signal(Signal::TERM);
     let (status, _, said) = server.finish();
     assert_eq!(status.code(), Some(7), "{said}");
-    assert!(said.contains(&format!("{dropped} lines were dropped, because nobody took them")), "{said}");
+    // A client sees its end before the line of it is dropped.
+    let in_all = said.split_once(" dropped, because nobody took them").and_then(|(before, _)| {
+        before
+            .trim_end_matches(" lines were")
+            .trim_end_matches(" line was")
+            .rsplit(' ')
+            .next()?
+            .parse::<u64>()
+            .ok()
+    });
+    assert!(in_all.is_some_and(|in_all| (dropped..100).contains(&in_all)), "{dropped}: {said}");
 }
 
 /// Nobody reads the reports, which are more than a pipe takes. Every client is served all the same, and the reports come once somebody
