@@ -75,7 +75,7 @@ pub(crate) fn holds(data: &[u8]) {
             if let Packet::Tcp(segment) = packet {
                 begun += 1;
                 table.observe(segment, &mut |one| {
-                    let _ = one.connection.judge(Some(one.until)).columns();
+                    let _ = one.judge().columns();
                     finished += 1;
                 });
                 assert!(table.len() <= 4);
@@ -83,7 +83,7 @@ pub(crate) fn holds(data: &[u8]) {
         });
     });
     table.finish(&mut |one| {
-        let _ = one.connection.judge(Some(one.until)).columns();
+        let _ = one.judge().columns();
         finished += 1;
     });
     assert!(finished <= begun, "a connection has a segment");

@@ -310,11 +310,11 @@ impl Before {
     fn of(connection: &Connection, from: usize) -> Self {
         let half = &connection.halves[from];
         Self {
-            copies: connection.duplicates,
-            bad_checksums: connection.bad_checksums,
-            again: half.repeated_segments,
-            keep_alives: half.keep_alives,
-            window_probes: half.window_probes,
+            copies: connection.duplicates.into(),
+            bad_checksums: connection.bad_checksums.into(),
+            again: half.rare().repeated_segments,
+            keep_alives: half.rare().keep_alives,
+            window_probes: half.rare().window_probes,
             gaps: connection.halves.iter().map(crate::observed::Half::not_captured).sum(),
         }
     }

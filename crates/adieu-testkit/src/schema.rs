@@ -4,13 +4,15 @@ use jsonschema::{Retrieve, Uri, Validator};
 use serde_json::Value;
 
 /// Each by its name without `.schema.json`.
-const ALL: [(&str, &str); 10] = [
+const ALL: [(&str, &str); 12] = [
     ("check", include_str!("../../../docs/check.schema.json")),
     ("events", include_str!("../../../docs/events.schema.json")),
     ("explain", include_str!("../../../docs/explain.schema.json")),
     ("explain-both", include_str!("../../../docs/explain-both.schema.json")),
     ("explain-code", include_str!("../../../docs/explain-code.schema.json")),
+    ("explain-compare", include_str!("../../../docs/explain-compare.schema.json")),
     ("explain-live", include_str!("../../../docs/explain-live.schema.json")),
+    ("explain-summary", include_str!("../../../docs/explain-summary.schema.json")),
     ("relay-log", include_str!("../../../docs/relay-log.schema.json")),
     ("relay-report", include_str!("../../../docs/relay-report.schema.json")),
     ("report", include_str!("../../../docs/report.schema.json")),

@@ -420,12 +420,89 @@ fn two_captures_are_compared_by_shares() {
     for wrong in [
         &["--compare", &before][..],
         &["--compare", "--summary", &before, &after],
-        &["--summary", "--format", "json", &before],
+        &["--summary", "--format", "zeek", &before],
+        &["--compare", "--format", "brief", &before, &after],
+        &["--follow", "10.7.0.1:43301", "--format", "json", &before],
         &["--follow", "10.7.0.1", &before],
     ] {
         let output = run(&[&["explain"], wrong].concat(), b"");
         assert_eq!(output.status.code(), Some(2), "{wrong:?}");
     }
+}
+
+/// The lines of an output, which fit their schema.
+fn checked(schema: &str, args: &[&str]) -> Vec<serde_json::Value> {
+    let output = run(&[&["explain", "--format", "json"], args].concat(), b"");
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    let schema = Schema::of(schema);
+    text(&output.stdout).lines().map(|line| schema.checked(line)).collect()
+}
+
+#[test]
+fn a_summary_has_its_numbers_as_json_too() {
+    let lines = checked("explain-summary", &["--summary", &path("several_connections.pcap")]);
+    let keys: Vec<_> = lines.iter().map(|line| line["by"].as_str().expect("a word")).collect();
+    assert_eq!(keys, ["all", "port", "server", "prefix"]);
+    for line in &lines {
+        assert_eq!((&line["connections"], &line["bad"]), (&6.into(), &3.into()), "{line}");
+        let endings = &line["endings"];
+        assert_eq!((&endings["reset"], &endings["no_answer"]), (&2.into(), &0.into()), "{line}");
+    }
+    assert_eq!((&lines[1]["port"], &lines[3]["prefix"]), (&27015.into(), &"10.7.0.0/24".into()));
+    assert_eq!((&lines[2]["server"], &lines[0]["unlisted"]), (&"10.7.0.2:27015".into(), &0.into()));
+}
+
+#[test]
+fn a_comparison_has_its_numbers_as_json_too() {
+    let (before, after) = (path("orderly_client_first.pcap"), path("several_connections.pcap"));
+    let lines = checked("explain-compare", &["--compare", &before, &after]);
+    assert_eq!((&lines[0]["capture"], &lines[1]["connections"]), (&"before".into(), &6.into()));
+    let resets: Vec<_> = lines.iter().filter(|line| line["ending"] == "reset").collect();
+    assert_eq!(resets.len(), 3, "by port, server and prefix: {lines:?}");
+    assert_eq!(resets[0]["before"]["share"], 0.0);
+    assert_eq!((&resets[0]["after"]["count"], &resets[0]["port"]), (&2.into(), &27015.into()));
+    let lines = checked("explain-compare", &["--compare", &before, &path("ipv6_orderly.pcap")]);
+    let only = |when: &str| lines.iter().filter(|line| line["only"] == when).count();
+    assert!(only("before") >= 1 && only("before") == only("after"), "{lines:?}");
+}
+
+#[test]
+fn wrong_checksums_can_be_ignored_and_the_option_is_named() {
+    let mut capture = fs::read(fixture("orderly_client_first.pcap")).expect("a fixture");
+    let mut at = 24;
+    for length in frames_of(&capture) {
+        // The checksum behind the headers of Ethernet and IPv4.
+        capture[at + 16 + 14 + 20 + 16] ^= 0x55;
+        at += 16 + usize::try_from(length).expect("it is short");
+    }
+    let output = run(&["explain", "--format", "brief", "-"], &capture);
+    let err = text(&output.stderr);
+    assert!(
+        err.contains("TCP segments have a wrong checksum") && err.contains("--ignore-checksums"),
+        "{err}"
+    );
+    assert!(!text(&output.stdout).contains("graceful"));
+    let output = run(&["explain", "--format", "brief", "--ignore-checksums", "-"], &capture);
+    assert_eq!(text(&output.stderr), "");
+    assert!(text(&output.stdout).contains("graceful"));
+}
+
+#[test]
+fn http_is_named_and_who_cut_its_message_is_told() {
+    for (format, field) in [("zeek", "\thttp\t"), ("eve", "\"app_proto\":\"http\"")] {
+        let output = run(&["explain", "--format", format, &path("http10_complete.pcap")], b"");
+        assert!(text(&output.stdout).contains(field), "{}", text(&output.stdout));
+    }
+    let output = run(&["explain", "--format", "brief", &path("http11_chunked_truncated.pcap")], b"");
+    let out = text(&output.stdout);
+    assert!(
+        out.contains("but the HTTP response of 10.7.0.2:")
+            && out.contains("of its chunked body, before the last chunk: "),
+        "{out}"
+    );
+    let lines = checked("explain", &[&path("http11_chunked_truncated.pcap")]);
+    assert_eq!(lines[0]["cut_response"]["missing"], "last_chunk", "{}", lines[0]);
+    assert!(lines[0]["cut_request"].is_null());
 }
 
 #[test]

@@ -281,6 +281,48 @@ fn a_watch_shows_another_programs_leak_grow_and_when_it_is_full() {
 }
 
 #[test]
+fn a_watch_draws_a_terminal_over_and_over() {
+    in_own_network("a_watch_draws_a_terminal_over_and_over", || {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let mut left = TcpStream::connect(listener.local_addr().expect("an address")).expect("it listens");
+        drop(listener.accept().expect("it connects"));
+        assert_eq!(left.read(&mut [0; 1]).expect("the peer has ended"), 0);
+        let (master, terminal) = crate::cuts::terminal(true);
+        let size = rustix::termios::Winsize { ws_row: 24, ws_col: 200, ws_xpixel: 0, ws_ypixel: 0 };
+        rustix::termios::tcsetwinsize(&terminal, size).expect("it is ours");
+        let mut watching = adieu(&["explain", "--live", "--watch=20ms"])
+            .env("TERM", "xterm")
+            .env_remove("NO_COLOR")
+            .stdin(Stdio::null())
+            .stdout(Stdio::from(terminal))
+            .spawn()
+            .expect("the built binary starts");
+        let (mut drawn, mut reader) = (Vec::new(), std::fs::File::from(master));
+        let pages = |drawn: &[u8]| drawn.windows(3).filter(|piece| *piece == b"\x1b[H").count();
+        while pages(&drawn) < 4 {
+            let mut piece = [0; 4096];
+            let count = reader.read(&mut piece).expect("it draws");
+            drawn.extend_from_slice(&piece[..count]);
+        }
+        crate::signal(&watching, rustix::process::Signal::INT);
+        assert_eq!(watching.wait().expect("it ends").code(), Some(0));
+        let drawn = text(&drawn);
+        assert!(drawn.starts_with("\x1b[2J\x1b[H"), "{drawn:?}");
+        let page = drawn.split("\x1b[H").nth(3).expect("it drew four");
+        for part in [
+            "every 20ms until Ctrl-C",
+            "1 CLOSE_WAIT (+0); ",
+            " descriptors in ",
+            " of this network namespace: ",
+            "\x1b[J",
+        ] {
+            assert!(page.contains(part), "{part:?} in {page:?}");
+        }
+        drop(left);
+    });
+}
+
+#[test]
 fn what_makes_no_sense_with_a_look_is_refused() {
     for (args, said) in [
         (&["--live", "capture.pcap"][..], "cannot be used"),

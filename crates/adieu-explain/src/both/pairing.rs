@@ -53,7 +53,7 @@ impl Identity {
     fn of(connection: &Connection, client: usize) -> Self {
         let ends = connection.ends();
         let sides = [client, 1 - client];
-        let syn = |side: usize| connection.halves[side].syn.map(|syn| syn.sequence);
+        let syn = |side: usize| connection.halves[side].syn_sequence();
         let trace = connection.trace();
         let mut numbers = sides.map(syn);
         let mut clocks = [None; 2];
@@ -164,7 +164,7 @@ pub(super) struct Seen {
 
 impl Seen {
     pub(super) fn new(finished: Finished) -> Self {
-        let verdict = finished.connection.judge(Some(finished.until));
+        let verdict = finished.judge();
         let client = usize::from(finished.connection.ends()[0] != verdict.client);
         let identity = Identity::of(&finished.connection, client);
         Self { finished, verdict, client, identity }

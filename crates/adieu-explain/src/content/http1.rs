@@ -2,7 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::reassembly::{At, Sink};
+use super::{
+    reassembly::{At, Sink},
+    words::Shortfall,
+};
 
 /// How long a head, or the line of a chunk, may be.
 const MOST_HEAD: usize = 32 * 1024;
@@ -67,6 +70,9 @@ pub(super) struct Messages {
     state: State,
     /// The head or line that is being read.
     line: Vec<u8>,
+    /// The Content-Length of the body, or how many octets its chunks have, the present one included.
+    length: u64,
+    has_head: bool,
     /// This side sends responses.
     pub(super) responses: bool,
     /// Requests whose answers have not come; of the requesting side, filled in for the other.
@@ -74,13 +80,25 @@ pub(super) struct Messages {
 }
 
 impl Messages {
-    /// Whether the last message is shorter than it promised.
-    pub(super) fn is_short(&self) -> bool {
+    /// What is missing of the last message.
+    pub(super) fn shortfall(&self) -> Option<Shortfall> {
         match self.state {
-            State::Head => self.responses && is_response(&self.line),
-            State::Body(_) | State::ChunkLine | State::Chunk(_) | State::Trailer => true,
-            State::UntilClose | State::Lost => false,
+            State::Head => (self.responses && is_response(&self.line)).then_some(Shortfall::Head),
+            State::Body(left) => {
+                Some(Shortfall::Body { sent: self.length.saturating_sub(left), promised: self.length })
+            }
+            // The line end after a chunk is not part of the body.
+            State::Chunk(left) => {
+                Some(Shortfall::LastChunk { sent: self.length.saturating_sub(left.max(2) - 2) })
+            }
+            State::ChunkLine | State::Trailer => Some(Shortfall::LastChunk { sent: self.length }),
+            State::UntilClose | State::Lost => None,
         }
+    }
+
+    /// Whether a whole head was read.
+    pub(super) fn has_head(&self) -> bool {
+        self.has_head
     }
 
     /// Whether another protocol may follow: after CONNECT or an upgrade.
@@ -136,6 +154,8 @@ impl Messages {
                 } else if self.line.ends_with(b"\r\n\r\n") || self.line.ends_with(b"\n\n") {
                     let head = std::mem::take(&mut self.line);
                     self.state = self.after_head(&head);
+                    self.has_head |= self.state != State::Lost;
+                    self.length = if let State::Body(length) = self.state { length } else { 0 };
                 } else if self.line.iter().position(|&octet| octet == b'\n') == self.line.len().checked_sub(1)
                     && !self.is_start_line()
                 {
@@ -148,6 +168,7 @@ impl Messages {
                     .ok()
                     .and_then(|hex| u64::from_str_radix(hex, 16).ok());
                 self.line.clear();
+                self.length = self.length.saturating_add(len.unwrap_or(0));
                 self.state = match len {
                     Some(0) => State::Trailer,
                     Some(len) => len.checked_add(2).map_or(State::Lost, State::Chunk),
@@ -249,6 +270,16 @@ impl Sink for Messages {
             _ => self.lose(),
         }
     }
+
+    fn held(&self) -> usize {
+        self.line.len()
+    }
+
+    fn let_go(&mut self) {
+        if !self.line.is_empty() {
+            self.lose();
+        }
+    }
 }
 
 #[cfg(test)]
@@ -267,38 +298,53 @@ mod tests {
     #[test]
     fn a_body_that_is_shorter_than_its_length_is_short() {
         let head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
-        assert!(!response(Method::Other, &[head, "12345"]).is_short());
-        assert!(response(Method::Other, &[head, "1234"]).is_short());
-        assert!(!response(Method::Head, &[head]).is_short());
+        assert!(!response(Method::Other, &[head, "12345"]).shortfall().is_some());
+        assert_eq!(
+            response(Method::Other, &[head, "1234"]).shortfall(),
+            Some(Shortfall::Body { sent: 4, promised: 5 })
+        );
+        assert!(!response(Method::Head, &[head]).shortfall().is_some());
         assert!(
-            !response(Method::Other, &["HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n"]).is_short()
+            !response(Method::Other, &["HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n"])
+                .shortfall()
+                .is_some()
         );
     }
 
     #[test]
     fn a_chunked_body_needs_its_last_chunk_and_the_line_after_it() {
         let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n";
-        assert!(response(Method::Other, &[head, "5\r\n12345\r\n"]).is_short());
-        assert!(response(Method::Other, &[head, "5;x=y\r\n123", "45\r\n0\r\n"]).is_short());
-        assert!(!response(Method::Other, &[head, "5\r\n12345\r\n0\r\nA: b\r\n\r", "\n"]).is_short());
+        let chunks = |sent| Some(Shortfall::LastChunk { sent });
+        for (body, sent) in
+            [("5\r\n123", 3), ("5\r\n12345", 5), ("5\r\n12345\r\n", 5), ("5\r\n12345\r\n3\r\nab", 7)]
+        {
+            assert_eq!(response(Method::Other, &[head, body]).shortfall(), chunks(sent), "{body:?}");
+        }
+        assert!(response(Method::Other, &[head, "5;x=y\r\n123", "45\r\n0\r\n"]).shortfall().is_some());
+        assert!(
+            !response(Method::Other, &[head, "5\r\n12345\r\n0\r\nA: b\r\n\r", "\n"]).shortfall().is_some()
+        );
     }
 
     #[test]
     fn a_body_without_length_lasts_until_the_end() {
-        assert!(!response(Method::Other, &["HTTP/1.0 200 OK\r\n\r\nabc"]).is_short());
-        assert!(!response(Method::Other, &["220 no HTTP\r\n"]).is_short());
-        assert!(!response(Method::Other, &["something else"]).is_short());
-        assert!(response(Method::Other, &["HTTP/1.0 200 OK\r\nServer"]).is_short());
-        assert!(!response(Method::Other, &["HTTP/1.1 101 Switching\r\n\r\nxyz"]).is_short());
+        assert!(!response(Method::Other, &["HTTP/1.0 200 OK\r\n\r\nabc"]).shortfall().is_some());
+        assert!(!response(Method::Other, &["220 no HTTP\r\n"]).shortfall().is_some());
+        assert!(!response(Method::Other, &["something else"]).shortfall().is_some());
+        assert_eq!(
+            response(Method::Other, &["HTTP/1.0 200 OK\r\nServer"]).shortfall(),
+            Some(Shortfall::Head)
+        );
+        assert!(!response(Method::Other, &["HTTP/1.1 101 Switching\r\n\r\nxyz"]).shortfall().is_some());
     }
 
     #[test]
     fn a_gap_in_a_body_is_followed_and_one_elsewhere_is_not() {
         let mut messages = response(Method::Other, &["HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n123"]);
         messages.gap(5, At::default());
-        assert!(messages.is_short());
+        assert!(messages.shortfall().is_some());
         messages.gap(1, At::default());
-        assert!(!messages.is_short());
+        assert!(!messages.shortfall().is_some());
         messages.gap(1, At::default());
         assert_eq!(messages.state, State::Lost);
     }

@@ -10,8 +10,8 @@ mod reassembly;
 mod tls;
 mod words;
 
-pub use self::words::TlsVersion;
 pub(crate) use self::words::{Notified, Protocol, Told};
+pub use self::words::{Shortfall, TlsVersion};
 use self::{
     http1::Messages,
     reassembly::{At, Reassembly, Sink},
@@ -61,6 +61,20 @@ impl<T: Sink + Default> Followed<T> {
             stream.begin(position);
         }
         stream.take(position, segment.payload, segment.payload_len, at, &mut self.sinks[side]);
+    }
+
+    /// How many octets both directions keep.
+    fn held(&self) -> usize {
+        let streams: usize = self.streams.iter().map(Reassembly::held).sum();
+        streams + self.sinks.iter().map(Sink::held).sum::<usize>()
+    }
+
+    /// Lets go of the octets that both directions keep.
+    fn let_go(&mut self) {
+        for (stream, sink) in self.streams.iter_mut().zip(&mut self.sinks) {
+            stream.let_go(sink);
+            sink.let_go();
+        }
     }
 
     /// Nothing more comes. The directions end at `ends`, as far as is known.
@@ -126,6 +140,24 @@ impl Conversation {
         self.state = State::Http1(followed);
     }
 
+    /// How many octets of payload are kept: what waits for octets before it, and the beginning of a message's head.
+    pub(crate) fn held(&self) -> usize {
+        match &self.state {
+            State::Undecided | State::Unseen | State::Other => 0,
+            State::Tls(followed) => followed.held(),
+            State::Http1(followed) => followed.held(),
+        }
+    }
+
+    /// Lets go of the octets that are kept: what is missing before them is a gap.
+    pub(crate) fn let_go(&mut self) {
+        match &mut self.state {
+            State::Undecided | State::Unseen | State::Other => {}
+            State::Tls(followed) => followed.let_go(),
+            State::Http1(followed) => followed.let_go(),
+        }
+    }
+
     /// The side that is the client by what it says. `None`: the content does not tell.
     pub(crate) fn client(&self) -> Option<usize> {
         match &self.state {
@@ -173,14 +205,16 @@ impl Conversation {
                     notified: session.notified,
                     encrypted: session.encrypted,
                     spoke_after: session.spoke_after,
-                    short: [false; 2],
+                    short: [None; 2],
+                    is_http: false,
                 }
             }
             State::Http1(followed) => {
                 let mut followed = followed.clone();
                 followed.finish(ends);
-                let short = [followed.sinks[0].is_short(), followed.sinks[1].is_short()];
-                Told { protocol: Protocol::Http1, short, ..Told::default() }
+                let short = [followed.sinks[0].shortfall(), followed.sinks[1].shortfall()];
+                let is_http = followed.sinks.iter().any(Messages::has_head);
+                Told { protocol: Protocol::Http1, short, is_http, ..Told::default() }
             }
         }
     }

@@ -16,6 +16,12 @@ pub(super) trait Sink {
 
     /// So many octets are missing here.
     fn gap(&mut self, len: u64, at: At);
+
+    /// How many octets it keeps.
+    fn held(&self) -> usize;
+
+    /// Lets go of the octets that it keeps, and says less for that.
+    fn let_go(&mut self);
 }
 
 /// The segment that brought octets.
@@ -40,32 +46,55 @@ struct Early {
 /// Puts the octets of one direction in order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reassembly {
-    next: Option<i64>,
+    next: i64,
+    has_begun: bool,
+    /// `None`: nothing waits, as in most connections.
+    waiting: Option<Box<Waiting>>,
+}
+
+/// Segments that came too early, in order.
+#[derive(Clone, Debug, Default)]
+struct Waiting {
     early: Vec<Early>,
-    waiting: usize,
+    octets: usize,
 }
 
 impl Reassembly {
     /// Begins at `position`.
     pub(super) fn begin(&mut self, position: i64) {
-        self.next = Some(position);
+        (self.next, self.has_begun) = (position, true);
     }
 
     /// Whether it has begun.
     pub(super) fn has_begun(&self) -> bool {
-        self.next.is_some()
+        self.has_begun
+    }
+
+    /// How much room the segments take that wait.
+    pub(super) fn held(&self) -> usize {
+        self.waiting.as_deref().map_or(0, |waiting| waiting.octets + waiting.early.len() * size_of::<Early>())
+    }
+
+    /// Gives up what is missing before each of the segments that wait.
+    pub(super) fn let_go(&mut self, sink: &mut impl Sink) {
+        while self.waiting.is_some() {
+            self.skip(sink);
+        }
     }
 
     /// Takes a segment, of which `octets` were captured and `len` were on the wire.
     pub(super) fn take(&mut self, position: i64, octets: &[u8], len: u32, at: At, sink: &mut impl Sink) {
-        let Some(next) = self.next else { return };
+        if !self.has_begun {
+            return;
+        }
         let octets = &octets[..octets.len().min(len as usize)];
         let cut = len.saturating_sub(u32::try_from(octets.len()).unwrap_or(u32::MAX));
-        if position > next {
-            let place = self.early.partition_point(|early| early.position <= position);
-            self.early.insert(place, Early { position, cut, octets: octets.into(), at });
-            self.waiting += octets.len();
-            while self.waiting > MOST_OCTETS || self.early.len() > MOST_SEGMENTS {
+        if position > self.next {
+            let waiting = self.waiting.get_or_insert_default();
+            let place = waiting.early.partition_point(|early| early.position <= position);
+            waiting.early.insert(place, Early { position, cut, octets: octets.into(), at });
+            waiting.octets += octets.len();
+            while self.waiting.as_deref().is_some_and(Waiting::is_full) {
                 self.skip(sink);
             }
             return;
@@ -76,29 +105,26 @@ impl Reassembly {
 
     /// Gives up what is missing before the first segment that waits.
     pub(super) fn skip(&mut self, sink: &mut impl Sink) {
-        let (Some(next), Some(first)) = (self.next, self.early.first()) else { return };
-        if first.position > next {
-            sink.gap(first.position.abs_diff(next), first.at);
-            self.next = Some(first.position);
+        let Some(first) = self.waiting.as_deref().and_then(|waiting| waiting.early.first()) else { return };
+        if first.position > self.next {
+            sink.gap(first.position.abs_diff(self.next), first.at);
+            self.next = first.position;
         }
         self.hand_on_early(sink);
     }
 
     /// Gives up everything that is missing: nothing more comes, and the direction ends at `end`.
     pub(super) fn finish(&mut self, end: i64, sink: &mut impl Sink) {
-        while !self.early.is_empty() {
-            self.skip(sink);
-        }
-        if let Some(next) = self.next.filter(|&next| next < end) {
-            sink.gap(end.abs_diff(next), At::default());
-            self.next = Some(end);
+        self.let_go(sink);
+        if self.has_begun && self.next < end {
+            sink.gap(end.abs_diff(self.next), At::default());
+            self.next = end;
         }
     }
 
     /// Hands on what is new of a segment that does not begin too late.
     fn hand_on(&mut self, position: i64, octets: &[u8], cut: u32, at: At, sink: &mut impl Sink) {
-        let Some(next) = self.next else { return };
-        let known = usize::try_from(next - position).unwrap_or(usize::MAX);
+        let known = usize::try_from(self.next - position).unwrap_or(usize::MAX);
         let whole = octets.len() + cut as usize;
         if known >= whole {
             return;
@@ -110,18 +136,28 @@ impl Reassembly {
         if missing > 0 {
             sink.gap(missing as u64, at);
         }
-        self.next = Some(next + i64::try_from(whole - known).unwrap_or(0));
+        self.next += i64::try_from(whole - known).unwrap_or(0);
     }
 
     /// Hands on the segments that waited for what has come.
     fn hand_on_early(&mut self, sink: &mut impl Sink) {
-        while let (Some(next), Some(first)) = (self.next, self.early.first())
-            && first.position <= next
-        {
-            let first = self.early.remove(0);
-            self.waiting -= first.octets.len();
-            self.hand_on(first.position, &first.octets, first.cut, first.at, sink);
+        while let Some(waiting) = &mut self.waiting {
+            match waiting.early.first() {
+                Some(first) if first.position > self.next => return,
+                Some(_) => {
+                    let first = waiting.early.remove(0);
+                    waiting.octets -= first.octets.len();
+                    self.hand_on(first.position, &first.octets, first.cut, first.at, sink);
+                }
+                None => self.waiting = None,
+            }
         }
+    }
+}
+
+impl Waiting {
+    fn is_full(&self) -> bool {
+        self.octets > MOST_OCTETS || self.early.len() > MOST_SEGMENTS
     }
 }
 
@@ -140,6 +176,12 @@ mod tests {
         fn gap(&mut self, len: u64, _at: At) {
             self.0.push_str(&format!("<{len}>"));
         }
+
+        fn held(&self) -> usize {
+            0
+        }
+
+        fn let_go(&mut self) {}
     }
 
     fn run(segments: &[(i64, &str, u32)]) -> String {
@@ -173,8 +215,10 @@ mod tests {
         reassembly.begin(1);
         for position in 0..10_000 {
             reassembly.take(10 + position * 2, b"x", 1, At::default(), &mut log);
-            assert!(reassembly.early.len() <= MOST_SEGMENTS);
+            assert!(reassembly.held() <= MOST_SEGMENTS * (1 + size_of::<Early>()));
         }
         assert!(log.0.starts_with("<9>x<1>x"));
+        reassembly.let_go(&mut log);
+        assert_eq!((reassembly.held(), log.0.matches('x').count()), (0, 10_000));
     }
 }

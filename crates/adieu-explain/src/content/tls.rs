@@ -34,14 +34,14 @@ pub(super) struct Records {
     /// Octets of the record's body that have not come.
     body: u32,
     /// The handshake message at the beginning, until it is read.
-    hello: Option<Vec<u8>>,
+    hello: Option<Box<Hello>>,
     hello_done: bool,
     /// The side changed to encryption (TLS 1.2), so that its alerts cannot be read.
     encrypted: bool,
     /// Version in the hello: what a server chose, or the highest that a client offers.
     version: Option<u16>,
     /// The server's name that the client asks for.
-    server_name: Option<String>,
+    server_name: Option<Box<str>>,
     lost: bool,
     any: bool,
     last: Last,
@@ -49,12 +49,18 @@ pub(super) struct Records {
     data_frame: u64,
 }
 
+/// The beginning of a handshake message.
+#[derive(Clone, Debug, Default)]
+struct Hello(Vec<u8>);
+
 /// The last record.
 #[derive(Clone, Copy, Debug, Default)]
 struct Last {
-    kind: u8,
+    frame: u64,
     len: u32,
-    at: At,
+    kind: u8,
+    /// Its sender had acknowledged the other side's FIN.
+    peer_ended: bool,
     /// Level and description of an alert that is not encrypted.
     alert: Option<[u8; 2]>,
     /// All of it came.
@@ -71,10 +77,11 @@ impl Records {
         }
         self.any = true;
         self.body = len;
-        self.last = Last { kind, len, at, alert: None, whole: len == 0 };
+        self.last =
+            Last { frame: at.frame, len, kind, peer_ended: at.peer_ended, alert: None, whole: len == 0 };
         match kind {
             20 => self.encrypted = true,
-            22 if !self.hello_done && self.hello.is_none() => self.hello = Some(Vec::new()),
+            22 if !self.hello_done && self.hello.is_none() => self.hello = Some(Box::default()),
             _ => {}
         }
         if !self.is_alert(None) {
@@ -87,7 +94,7 @@ impl Records {
             && !self.hello_done
             && let Some(hello) = &mut self.hello
         {
-            hello.extend_from_slice(&octets[..octets.len().min(MOST_HELLO - hello.len())]);
+            hello.0.extend_from_slice(&octets[..octets.len().min(MOST_HELLO - hello.0.len())]);
             self.read_hello();
         }
         if self.last.kind == 21 && self.last.len == 2 && !self.encrypted {
@@ -105,7 +112,7 @@ impl Records {
 
     /// Reads the hello, if all of it has come.
     fn read_hello(&mut self) {
-        let Some(hello) = &self.hello else { return };
+        let Some(Hello(hello)) = self.hello.as_deref() else { return };
         let [kind, high, middle, low, ..] = hello[..] else { return };
         let len = u32::from_be_bytes([0, high, middle, low]) as usize;
         if hello.len() < (4 + len).min(MOST_HELLO) {
@@ -193,10 +200,18 @@ impl Sink for Records {
             self.any = true;
         }
     }
+
+    fn held(&self) -> usize {
+        self.hello.as_deref().map_or(0, |hello| hello.0.len())
+    }
+
+    fn let_go(&mut self) {
+        self.hello_done |= self.hello.take().is_some();
+    }
 }
 
 /// Version and server name of a ClientHello (1) or ServerHello (2). `None`: it is damaged.
-fn parse_hello(kind: u8, body: &[u8]) -> Option<(Option<u16>, Option<String>)> {
+fn parse_hello(kind: u8, body: &[u8]) -> Option<(Option<u16>, Option<Box<str>>)> {
     let mut version = u16::from_be_bytes([*body.first()?, *body.get(1)?]);
     let mut rest = body.get(34..)?;
     let mut name = None;
@@ -231,7 +246,7 @@ fn parse_hello(kind: u8, body: &[u8]) -> Option<(Option<u16>, Option<String>)> {
 }
 
 /// A name of at most 255 characters, without those that a terminal acts on.
-fn printable(name: &str) -> String {
+fn printable(name: &str) -> Box<str> {
     name.chars().take(255).map(|c| if c.is_ascii_graphic() { c } else { '?' }).collect()
 }
 
@@ -260,7 +275,7 @@ pub(super) fn session(records: &[Records; 2], opener: Option<usize>) -> Session 
         let alert = &records[side].last;
         if notified[side] == Notified::Yes
             && alert.alert.is_none()
-            && alert.at.peer_ended
+            && alert.peer_ended
             && notified[1 - side] == Notified::No
         {
             notified[side] = Notified::No;
@@ -268,7 +283,7 @@ pub(super) fn session(records: &[Records; 2], opener: Option<usize>) -> Session 
     }
     let spoke_after = [0, 1].map(|side: usize| {
         let theirs = &records[1 - side];
-        notified[1 - side] == Notified::Yes && records[side].data_frame > theirs.last.at.frame
+        notified[1 - side] == Notified::Yes && records[side].data_frame > theirs.last.frame
     });
     let readable = |side: usize| records[side].last.alert.is_some();
     // In TLS 1.2 a record that is no alert is no close_notify, so that only the sort of an alert is hinted.

@@ -37,6 +37,26 @@ pub(crate) enum Protocol {
     Http1,
 }
 
+/// What is missing of an HTTP/1 message (RFC 9112, 8). Octets are those that were sent, also where the capture missed them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "missing", rename_all = "snake_case")]
+pub enum Shortfall {
+    /// The head has no end.
+    Head,
+    /// The body is shorter than its Content-Length.
+    Body {
+        /// Octets of the body.
+        sent: u64,
+        /// The Content-Length.
+        promised: u64,
+    },
+    /// The chunked body has no last chunk.
+    LastChunk {
+        /// Octets in chunks.
+        sent: u64,
+    },
+}
+
 /// What a TLS side said at its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Notified {
@@ -59,6 +79,8 @@ pub(crate) struct Told {
     pub(crate) encrypted: bool,
     /// The side sent application data, or handshake, after the other's close_notify.
     pub(crate) spoke_after: [bool; 2],
-    /// The side's HTTP message is shorter than it promised.
-    pub(crate) short: [bool; 2],
+    /// What is missing of the side's last HTTP message.
+    pub(crate) short: [Option<Shortfall>; 2],
+    /// A whole head of HTTP/1 was read.
+    pub(crate) is_http: bool,
 }

@@ -7,7 +7,7 @@ use super::{community_id, time, zeek};
 use crate::{
     segment::Flags,
     table::Reason,
-    verdict::{Direction, Ending, OpenAtEnd, TlsVersion, Verdict},
+    verdict::{Direction, Ending, OpenAtEnd, Service, Verdict},
     words,
 };
 use serde::Serialize;
@@ -51,7 +51,7 @@ pub struct Eve {
     ip_v: u8,
     proto: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    app_proto: Option<&'static str>,
+    app_proto: Option<Service>,
     flow: Flow,
     community_id: String,
     tcp: Tcp,
@@ -123,7 +123,6 @@ impl Eve {
         let columns = verdict.columns();
         let age = verdict.last.time.since(verdict.first.time).unwrap_or_default().as_secs();
         let state = tcp_state(verdict);
-        let is_tls = verdict.tls.value().is_some_and(|version| *version != TlsVersion::NotTls);
         Self {
             timestamp: time::suricata(verdict.last.time),
             // JSON readers lose what is above 2^53.
@@ -135,7 +134,7 @@ impl Eve {
             dest_port: verdict.server.port(),
             ip_v: if verdict.client.is_ipv4() { 4 } else { 6 },
             proto: "TCP",
-            app_proto: is_tls.then_some("tls"),
+            app_proto: verdict.service,
             flow: Flow {
                 pkts_toserver: ts.packets,
                 pkts_toclient: tc.packets,

@@ -4,8 +4,8 @@ use super::{community_id, time};
 use crate::{
     observed::Seen,
     verdict::{
-        Actor, Claim, Columns, Direction, Effect, Grade, JudgedReset, ResetKind, Side, Sign, Unknown,
-        Vantage, Verdict,
+        Actor, Claim, Columns, Direction, Effect, Grade, JudgedReset, ResetKind, Shortfall, Side, Sign,
+        Unknown, Vantage, Verdict,
     },
     words,
 };
@@ -34,6 +34,8 @@ pub struct Record {
     /// Why the columns that are null cannot be known.
     unknown: BTreeMap<&'static str, Why>,
     server_name: Option<String>,
+    cut_request: Option<Shortfall>,
+    cut_response: Option<Shortfall>,
     c2s: Way,
     s2c: Way,
     resets: Vec<Rst>,
@@ -131,6 +133,8 @@ impl Record {
             grades: known.grades,
             unknown: known.unknown,
             server_name: verdict.server_name.clone(),
+            cut_request: verdict.cut_request,
+            cut_response: verdict.cut_response,
             c2s: Way::of(&verdict.c2s),
             s2c: Way::of(&verdict.s2c),
             resets: verdict.resets.iter().map(|reset| Rst::of(verdict, reset)).collect(),
@@ -186,7 +190,7 @@ impl Way {
             window_probes: one.window_probes,
             windows_closed: one.windows_closed,
             window_closed_for_us: one.window_closed_for / 1000,
-            first_payload_frame: frame(one.first_payload),
+            first_payload_frame: one.first_payload_frame,
             last_payload_frame: frame(one.last_payload),
             fin_frame: frame(one.fin),
             fin_acknowledged: one.fin_acknowledged,

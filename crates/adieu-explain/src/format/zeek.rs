@@ -4,7 +4,7 @@
 //! the column that Zeek's policy `community-id-logging` adds.
 
 use super::{community_id, time};
-use crate::verdict::{Direction, TlsVersion, Verdict};
+use crate::verdict::{Direction, Service, Verdict};
 use sha1::{Digest, Sha1};
 use std::net::IpAddr;
 
@@ -27,7 +27,11 @@ pub fn zeek_line(verdict: &Verdict) -> String {
     let several = verdict.c2s.traffic.packets.saturating_add(verdict.s2c.traffic.packets) > 1;
     let duration = verdict.last.time.since(verdict.first.time).filter(|_| several);
     let octets = |direction: &Direction| if several { direction.sent.to_string() } else { "-".to_owned() };
-    let is_tls = verdict.tls.value().is_some_and(|version| *version != TlsVersion::NotTls);
+    let service = match verdict.service {
+        Some(Service::Tls) => "ssl",
+        Some(Service::Http) => "http",
+        None => "-",
+    };
     let history = if verdict.zeek.history.is_empty() { "-" } else { &verdict.zeek.history };
     let (orig, resp) = (&verdict.c2s, &verdict.s2c);
     [
@@ -38,7 +42,7 @@ pub fn zeek_line(verdict: &Verdict) -> String {
         verdict.server.ip().to_string(),
         verdict.server.port().to_string(),
         "tcp".to_owned(),
-        if is_tls { "ssl" } else { "-" }.to_owned(),
+        service.to_owned(),
         duration.map_or("-".to_owned(), |duration| {
             format!("{}.{:06}", duration.as_secs(), duration.subsec_micros())
         }),

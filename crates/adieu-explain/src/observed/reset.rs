@@ -114,44 +114,43 @@ pub(super) fn answered(
     let within = round_trip.map_or(ANSWER_WITHIN, |time| {
         u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).saturating_mul(3).max(ANSWER_WITHIN)
     });
-    let near = |past: &&Past| past.time.as_nanoseconds().abs_diff(segment.time.as_nanoseconds()) <= within;
+    let near = |past: &&Past| past.distance(segment.time) <= within;
     // RFC 9293, 3.10.7.1: the answer to a segment with ACK has its acknowledgement as sequence number and no ACK bit; the
     // answer to one without ACK has sequence number 0 and acknowledges it.
     let fits = |past: &&Past| {
         if segment.flags.ack() {
-            !past.flags.ack() && past.sequence_end() == segment.acknowledgement
+            !past.flags().ack() && past.sequence_end() == segment.acknowledgement
         } else {
-            past.flags.ack() && past.acknowledgement == segment.sequence
+            past.flags().ack() && past.acknowledgement == segment.sequence
         }
     };
-    let candidate = peer.recent.iter().filter(near).filter(|past| !past.flags.rst()).find(fits);
+    let candidate = peer.recent.iter().filter(near).filter(|past| !past.flags().rst()).find(fits);
     // Some stacks acknowledge in the RST (Windows, BSD): then what came last, and is new, may have been its cause.
     let late = || {
-        peer.recent
-            .iter()
-            .filter(near)
-            .find(|past| segment.flags.ack() && past.payload_len > 0 && past.flags.ack() && !past.flags.syn())
+        peer.recent.iter().filter(near).find(|past| {
+            segment.flags.ack() && past.payload_len() > 0 && past.flags().ack() && !past.flags().syn()
+        })
     };
     let (past, sure) = candidate.map(|past| (past, true)).or_else(|| late().map(|past| (past, false)))?;
     let end = peer.position(past.sequence_end());
     // What was acknowledged before, without this RST.
     let takes = if segment.flags.ack() { peer.position(segment.acknowledgement) } else { None };
-    let new_octets = past.payload_len + u32::from(past.flags.fin()) > 0
-        && end.is_some_and(|end| peer.acked.max(takes).is_none_or(|acked| end > acked));
+    let new_octets = past.payload_len() + u32::from(past.flags().fin()) > 0
+        && end.is_some_and(|end| peer.acked().max(takes).is_none_or(|acked| end > acked));
     if !sure && !new_octets {
         return None;
     }
-    let what = match (past.flags.syn(), past.flags.ack()) {
+    let what = match (past.flags().syn(), past.flags().ack()) {
         (true, false) => Trigger::Syn,
         (true, true) => Trigger::SynAck,
-        _ if past.payload_len > 0 || past.flags.fin() => Trigger::Data,
+        _ if past.payload_len() > 0 || past.flags().fin() => Trigger::Data,
         _ => Trigger::Ack,
     };
     // A side that lives does not answer acknowledgements of what it sent by RSTs. One that has forgotten the connection
     // answers probes, and what ends a handshake.
     let probe = end.is_some_and(|end| end < peer.next());
-    let lively = what == Trigger::Ack && me.fin.is_none() && !probe && me.segments > 1;
-    (!lively).then_some(Answered { seen: Seen { frame: past.frame, time: past.time }, what, new_octets })
+    let lively = what == Trigger::Ack && me.fin().is_none() && !probe && me.segments > 1;
+    (!lively).then_some(Answered { seen: past.seen(segment), what, new_octets })
 }
 
 /// Where an RST of `me` with this sequence number lies for `peer`.
@@ -161,7 +160,7 @@ pub(super) fn position(sequence: Option<i64>, me: &Half, peer: &Half) -> Positio
         return Position::Beyond;
     }
     let Some(sequence) = sequence else { return Position::Unknown };
-    let Some(acked) = me.acked else {
+    let Some(acked) = me.acked() else {
         return if sequence == me.next() { Position::Exact } else { Position::Unknown };
     };
     // Midstream windows are not known to scale: the largest factor errs towards an effect.
@@ -181,5 +180,5 @@ pub(super) fn position(sequence: Option<i64>, me: &Half, peer: &Half) -> Positio
 
 /// Whether a side sent nothing but SYNs, and at least one.
 pub(crate) fn only_syns(half: &Half) -> bool {
-    half.syn.is_some_and(|syn| u64::from(syn.sent) == half.segments)
+    half.syn.is_some_and(|syn| syn.sent == half.segments)
 }

@@ -14,6 +14,8 @@ pub(crate) struct Spans {
 }
 
 impl Spans {
+    pub(crate) const EMPTY: Self = Self { spans: Vec::new(), joined: false };
+
     /// Whether the set is empty: the usual case, which costs no allocation.
     pub(crate) fn is_empty(&self) -> bool {
         self.spans.is_empty()

@@ -1,6 +1,6 @@
 //! Packets of one side as flow logs count them: all of them, also RSTs and copies that the capture holds twice.
 
-use crate::segment::{Flags, Segment};
+use crate::segment::Flags;
 
 /// The packets of one side, RSTs and copies included. Packets with a bad checksum are not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,14 +13,4 @@ pub struct Traffic {
     pub frame_octets: u64,
     /// Every TCP flag that some packet carried.
     pub flags: Flags,
-}
-
-impl Traffic {
-    /// Counts a packet.
-    pub(super) fn count(&mut self, segment: &Segment<'_>) {
-        self.packets = self.packets.saturating_add(1);
-        self.ip_octets += u64::from(segment.ip_len);
-        self.frame_octets += u64::from(segment.frame_len);
-        self.flags = self.flags.with(segment.flags);
-    }
 }

@@ -1,7 +1,7 @@
 //! What a capture's frames were.
 
 use super::{Malformed, Other, Packet};
-use crate::capture::LinkType;
+use crate::{capture::LinkType, segment::Checksum};
 
 /// How many link types that are not understood are remembered by number.
 const MOST_LINKS: usize = 4;
@@ -11,6 +11,8 @@ const MOST_LINKS: usize = 4;
 pub struct Counts {
     /// Frames with a TCP segment.
     pub tcp: u64,
+    /// Those of them whose checksum is wrong.
+    pub bad_checksums: u64,
     /// IP fragments of TCP or of a tunnel. They are not put together, so their connections have gaps.
     pub fragments: u64,
     /// Frames that carry something else.
@@ -33,6 +35,9 @@ pub struct Counts {
 impl Counts {
     /// Counts what was in one frame.
     pub fn add(&mut self, packet: &Packet<'_>) {
+        if let Packet::Tcp(segment) = packet {
+            self.bad_checksums += u64::from(segment.checksum == Checksum::Bad);
+        }
         let count = match packet {
             Packet::Tcp(_) => &mut self.tcp,
             Packet::Fragment { .. } => &mut self.fragments,

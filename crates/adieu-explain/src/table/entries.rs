@@ -1,19 +1,40 @@
-//! The entries of the table, each in a place that does not change, and two lists through them: what is open, and what is
-//! over and lingers. Both are in the order of when something was heard last.
+//! The entries of the table, each in a place that does not change, and lists through them, one of each [`Stage`]. They are
+//! in the order of when something was heard last.
+//!
+//! Places are made by the thousand: a vector of all of them would be moved, and be up to twice as large, when it grows.
 
 /// The place of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Number(u32);
 
+/// How far a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// One side has not been heard, or there were but SYNs.
+    Opening,
+    /// It is open.
+    Open,
+    /// It is over and lingers.
+    Over,
+}
+
+impl Stage {
+    #[cfg(test)]
+    const ALL: [Self; 3] = [Self::Opening, Self::Open, Self::Over];
+}
+
 const NOWHERE: u32 = u32::MAX;
 
-/// Entries in two lists.
+/// How many places are made at once, as a power of two.
+const PAGE: u32 = 10;
+
+/// Entries in three lists.
 pub(super) struct Entries<T> {
-    places: Vec<Place<T>>,
-    /// Places that are free.
-    free: Vec<u32>,
-    open: List,
-    lingering: List,
+    /// All pages but the last are full.
+    pages: Vec<Vec<Place<T>>>,
+    /// The first place that is free. `after` has the next one.
+    free: u32,
+    lists: [List; 3],
 }
 
 struct Place<T> {
@@ -21,9 +42,10 @@ struct Place<T> {
     value: Option<T>,
     before: u32,
     after: u32,
-    lingers: bool,
+    stage: Stage,
 }
 
+#[derive(Clone, Copy)]
 struct List {
     first: u32,
     last: u32,
@@ -32,98 +54,109 @@ struct List {
 
 impl List {
     const EMPTY: Self = Self { first: NOWHERE, last: NOWHERE, length: 0 };
-
-    fn first(&self) -> Option<Number> {
-        (self.first != NOWHERE).then_some(Number(self.first))
-    }
 }
 
 impl<T> Entries<T> {
     pub(super) const fn new() -> Self {
-        Self { places: Vec::new(), free: Vec::new(), open: List::EMPTY, lingering: List::EMPTY }
+        Self { pages: Vec::new(), free: NOWHERE, lists: [List::EMPTY; 3] }
     }
 
-    /// How many linger.
-    pub(super) fn lingering(&self) -> usize {
-        self.lingering.length
+    /// How many are in this stage.
+    pub(super) fn count(&self, stage: Stage) -> usize {
+        self.lists[stage as usize].length
     }
 
-    /// The one that lingers and was not heard for longest.
-    pub(super) fn oldest_lingering(&self) -> Option<Number> {
-        self.lingering.first()
+    /// The one in this stage that was not heard for longest.
+    pub(super) fn oldest(&self, stage: Stage) -> Option<Number> {
+        let first = self.lists[stage as usize].first;
+        (first != NOWHERE).then_some(Number(first))
     }
 
-    /// The one that is open and was not heard for longest.
-    pub(super) fn oldest_open(&self) -> Option<Number> {
-        self.open.first()
+    pub(super) fn get(&self, number: Number) -> &T {
+        let place = &self.pages[(number.0 >> PAGE) as usize][(number.0 & ((1 << PAGE) - 1)) as usize];
+        place.value.as_ref().expect("a number is given up with its entry")
     }
 
     pub(super) fn get_mut(&mut self, number: Number) -> &mut T {
-        self.places[number.0 as usize].value.as_mut().expect("a number is given up with its entry")
+        self.place(number.0).value.as_mut().expect("a number is given up with its entry")
     }
 
-    pub(super) fn insert(&mut self, value: T, lingers: bool) -> Number {
-        let place = Place { value: Some(value), before: NOWHERE, after: NOWHERE, lingers };
-        let number = if let Some(number) = self.free.pop() {
-            self.places[number as usize] = place;
-            number
+    pub(super) fn insert(&mut self, value: T, stage: Stage) -> Number {
+        let place = Place { value: Some(value), before: NOWHERE, after: NOWHERE, stage };
+        let number = if self.free == NOWHERE {
+            self.push(place)
         } else {
-            self.places.push(place);
-            u32::try_from(self.places.len() - 1).expect("a table has less than four thousand million entries")
+            let number = self.free;
+            let free = self.place(number);
+            let next = free.after;
+            *free = place;
+            self.free = next;
+            number
         };
         self.append(number);
         Number(number)
     }
 
-    /// Moves an entry to the end of its list.
-    pub(super) fn touch(&mut self, number: Number, lingers: bool) {
-        let place = &self.places[number.0 as usize];
-        if place.after == NOWHERE && place.lingers == lingers {
+    /// Moves an entry to the end of the list of `stage`.
+    pub(super) fn touch(&mut self, number: Number, stage: Stage) {
+        let place = self.place(number.0);
+        if place.after == NOWHERE && place.stage == stage {
             return;
         }
         self.unlink(number.0);
-        self.places[number.0 as usize].lingers = lingers;
+        self.place(number.0).stage = stage;
         self.append(number.0);
     }
 
     pub(super) fn remove(&mut self, number: Number) -> T {
         self.unlink(number.0);
-        self.free.push(number.0);
-        self.places[number.0 as usize].value.take().expect("a number is given up with its entry")
+        let free = self.free;
+        let place = self.place(number.0);
+        place.after = free;
+        let value = place.value.take().expect("a number is given up with its entry");
+        self.free = number.0;
+        value
     }
 
-    pub(super) fn into_iter(self) -> impl Iterator<Item = T> {
-        self.places.into_iter().filter_map(|place| place.value)
+    fn push(&mut self, place: Place<T>) -> u32 {
+        if self.pages.last().is_none_or(|page| page.len() == 1 << PAGE) {
+            self.pages.push(Vec::with_capacity(1 << PAGE));
+        }
+        let full = self.pages.len() - 1;
+        let page = &mut self.pages[full];
+        page.push(place);
+        u32::try_from((full << PAGE) + page.len() - 1)
+            .expect("a table has less than four thousand million entries")
     }
 
-    fn list(&mut self, lingers: bool) -> &mut List {
-        if lingers { &mut self.lingering } else { &mut self.open }
+    fn place(&mut self, number: u32) -> &mut Place<T> {
+        &mut self.pages[(number >> PAGE) as usize][(number & ((1 << PAGE) - 1)) as usize]
     }
 
     fn append(&mut self, number: u32) {
-        let lingers = self.places[number as usize].lingers;
-        let list = self.list(lingers);
+        let list = self.place(number).stage as usize;
+        let list = &mut self.lists[list];
         let before = std::mem::replace(&mut list.last, number);
         list.length += 1;
         match before {
             NOWHERE => list.first = number,
-            before => self.places[before as usize].after = number,
+            before => self.place(before).after = number,
         }
-        let place = &mut self.places[number as usize];
+        let place = self.place(number);
         (place.before, place.after) = (before, NOWHERE);
     }
 
     fn unlink(&mut self, number: u32) {
-        let Place { before, after, lingers, .. } = self.places[number as usize];
+        let &mut Place { before, after, stage, .. } = self.place(number);
         match before {
-            NOWHERE => self.list(lingers).first = after,
-            before => self.places[before as usize].after = after,
+            NOWHERE => self.lists[stage as usize].first = after,
+            before => self.place(before).after = after,
         }
         match after {
-            NOWHERE => self.list(lingers).last = before,
-            after => self.places[after as usize].before = before,
+            NOWHERE => self.lists[stage as usize].last = before,
+            after => self.place(after).before = before,
         }
-        self.list(lingers).length -= 1;
+        self.lists[stage as usize].length -= 1;
     }
 }
 
@@ -134,22 +167,22 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_lists_are_in_the_order_of_touching(steps in proptest::collection::vec((0..4_u8, 0..8_usize, any::<bool>()), 1..80)) {
+        fn the_lists_are_in_the_order_of_touching(steps in proptest::collection::vec((0..4_u8, 0..8_usize, prop::sample::select(&Stage::ALL[..])), 1..80)) {
             let mut entries = Entries::new();
             // Each list as it should be, of values; and where each value is.
-            let mut expected = [Vec::new(), Vec::new()];
+            let mut expected = [Vec::new(), Vec::new(), Vec::new()];
             let mut numbers: Vec<(u32, Number)> = Vec::new();
-            for (value, (step, which, lingers)) in (0_u32..).zip(steps) {
+            for (value, (step, which, stage)) in (0_u32..).zip(steps) {
                 let there = numbers.get(which % numbers.len().max(1)).copied();
                 match (step, there) {
                     (0 | 1, _) => {
-                        numbers.push((value, entries.insert(value, lingers)));
-                        expected[usize::from(lingers)].push(value);
+                        numbers.push((value, entries.insert(value, stage)));
+                        expected[stage as usize].push(value);
                     }
                     (2, Some((value, number))) => {
-                        entries.touch(number, lingers);
+                        entries.touch(number, stage);
                         expected = expected.map(|list| list.into_iter().filter(|one| *one != value).collect());
-                        expected[usize::from(lingers)].push(value);
+                        expected[stage as usize].push(value);
                     }
                     (_, Some((value, number))) => {
                         prop_assert_eq!(entries.remove(number), value);
@@ -158,16 +191,11 @@ mod tests {
                     }
                     (_, None) => {}
                 }
-                prop_assert_eq!(entries.lingering(), expected[1].len());
-                for (first, list) in [(entries.oldest_open(), &expected[0]), (entries.oldest_lingering(), &expected[1])] {
-                    prop_assert_eq!(first.map(|number| *entries.get_mut(number)), list.first().copied());
+                for (stage, list) in Stage::ALL.into_iter().zip(&expected) {
+                    prop_assert_eq!(entries.count(stage), list.len());
+                    prop_assert_eq!(entries.oldest(stage).map(|number| *entries.get(number)), list.first().copied());
                 }
             }
-            let mut left: Vec<u32> = entries.into_iter().collect();
-            left.sort_unstable();
-            let mut all = expected.concat();
-            all.sort_unstable();
-            prop_assert_eq!(left, all);
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A connection leaves the table when it is over and its late segments had time to come, when its addresses and ports are
 //! used by another, or when the capture ends. So memory follows the connections that are open. Their number is bounded,
-//! too: beyond it the one that was idle longest is handed on, which is told.
+//! too: beyond it one is handed on before its end, which is told: of those that are not open yet the one that was idle
+//! longest, and if there is none, of those that are open. So a flood of SYNs displaces nothing but SYNs.
 //!
 //! Time is the capture's. The table has no clock.
 
@@ -10,13 +11,14 @@ mod entries;
 
 use crate::{
     ladder::{Ladder, Recording},
-    observed::{Connection, Room},
-    segment::{Checksum, Segment, Timestamp},
+    observed::{Connection, Ends, Room},
+    segment::{Checksum, Segment, Timestamp, TunnelId},
+    verdict::Verdict,
 };
-use entries::{Entries, Number};
+use entries::{Entries, Number, Stage};
+use hashbrown::HashTable;
 use std::{
-    collections::HashMap,
-    net::{IpAddr, SocketAddr},
+    hash::{BuildHasher, RandomState},
     time::Duration,
 };
 
@@ -32,14 +34,24 @@ pub struct Limits {
     pub lingering: usize,
     /// How long a connection lingers that is over, for segments that come late.
     pub linger: Duration,
+    /// How many octets of payload are kept at once, of all connections: those that wait for octets before them, and the
+    /// beginnings of messages. Beyond it a connection does not wait, and less can be said of its messages.
+    pub octets: usize,
     /// Which connections have a ladder. `None`: none has.
     pub ladders: Option<Recording>,
 }
 
 impl Default for Limits {
-    /// 100,000 connections, of which 10,000 may linger for up to a minute, as long as Linux keeps TIME-WAIT. No ladders.
+    /// 100,000 connections, of which 10,000 may linger for up to a minute, as long as Linux keeps TIME-WAIT, and 8 MiB of
+    /// payload. No ladders.
     fn default() -> Self {
-        Self { connections: 100_000, lingering: 10_000, linger: Duration::from_secs(60), ladders: None }
+        Self {
+            connections: 100_000,
+            lingering: 10_000,
+            linger: Duration::from_secs(60),
+            octets: 8 << 20,
+            ladders: None,
+        }
     }
 }
 
@@ -56,6 +68,16 @@ pub struct Finished {
     pub ladder: Option<Box<Ladder>>,
 }
 
+impl Finished {
+    /// Says how the connection ended, as far as it was followed.
+    pub fn judge(&self) -> Verdict {
+        match self.reason {
+            Reason::Evicted => self.connection.judge_unfollowed(),
+            Reason::Over | Reason::UsedAnew | Reason::CaptureEnded => self.connection.judge(Some(self.until)),
+        }
+    }
+}
+
 /// Why a connection has left the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
@@ -63,8 +85,8 @@ pub enum Reason {
     Over,
     /// Another connection uses its addresses and ports.
     UsedAnew,
-    /// There were too many connections, and this one was idle longest. What came of it afterwards looks like a connection
-    /// whose beginning is not in the capture.
+    /// There were too many connections, and of those that were not open yet, or else of all, this one was idle longest. What
+    /// came of it afterwards looks like a connection whose beginning is not in the capture.
     Evicted,
     /// The capture has ended.
     CaptureEnded,
@@ -87,8 +109,10 @@ pub enum Reason {
 /// ```
 pub struct Table {
     limits: Limits,
+    /// Where the connections are; their keys are not kept but made.
+    numbers: HashTable<Number>,
     /// The default hasher: nobody can make many connections that fall on each other.
-    numbers: HashMap<Key, Number>,
+    hasher: RandomState,
     entries: Entries<Entry>,
     /// Segments come in trains: where the last one went.
     last: Option<(Key, Number)>,
@@ -98,40 +122,37 @@ pub struct Table {
     rows: usize,
     /// Where records of all segments are kept. `None`: none are.
     room: Option<Room>,
+    /// Octets of payload that all connections keep.
+    held: usize,
 }
 
 /// A connection in the table.
 struct Entry {
-    key: Key,
     connection: Connection,
     last_heard: Timestamp,
     /// SYNs that may be the beginning of the next connection with the same addresses and ports.
-    claims: Vec<Segment<'static>>,
+    claims: Option<Box<Claims>>,
     ladder: Option<Box<Ladder>>,
 }
+
+/// SYNs that wait for what tells whose they are.
+#[derive(Default)]
+struct Claims(Vec<Segment<'static>>);
 
 /// Addresses and ports of a connection, the same in both directions, and its tunnel.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Key([u64; 6]);
 
 impl Key {
-    fn of(segment: &Segment<'_>) -> Self {
-        fn end(address: SocketAddr) -> (u128, u16) {
-            match address.ip() {
-                IpAddr::V4(ip) => (ip.to_bits().into(), address.port()),
-                IpAddr::V6(ip) => (ip.to_bits(), address.port()),
-            }
+    fn of(ends: &Ends, tunnel: TunnelId) -> Self {
+        fn half(octets: &[u8]) -> u64 {
+            u64::from_be_bytes(octets.try_into().expect("eight octets"))
         }
-        fn halves(ip: u128) -> [u64; 2] {
-            let bytes = ip.to_be_bytes();
-            let half = |at: usize| u64::from_be_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
-            [half(0), half(8)]
-        }
-        let (source, destination) = (end(segment.source), end(segment.destination));
-        let (low, high) = (source.min(destination), source.max(destination));
-        let ports = u64::from(low.1) << 16 | u64::from(high.1) | u64::from(segment.source.is_ipv6()) << 32;
-        let ([a, b], [c, d]) = (halves(low.0), halves(high.0));
-        Self([a, b, c, d, ports, segment.tunnel.number()])
+        let end = |side: usize| (ends.addresses[side], ends.ports[side]);
+        let (low, high) = (end(0).min(end(1)), end(0).max(end(1)));
+        let ports = u64::from(low.1) << 16 | u64::from(high.1) | u64::from(ends.is_ipv6) << 32;
+        let ((a, b), (c, d)) = (low.0.split_at(8), high.0.split_at(8));
+        Self([half(a), half(b), half(c), half(d), ports, tunnel.number()])
     }
 }
 
@@ -140,13 +161,15 @@ impl Table {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
-            numbers: HashMap::new(),
+            numbers: HashTable::new(),
+            hasher: RandomState::new(),
             entries: Entries::new(),
             last: None,
             now: Timestamp::from_nanoseconds(i64::MIN),
             evicted: 0,
             rows: 0,
             room: None,
+            held: 0,
         }
     }
 
@@ -173,10 +196,13 @@ impl Table {
     /// Gives a segment to its connection. Connections that leave the table meanwhile are given to `finished`.
     pub fn observe(&mut self, segment: &Segment<'_>, finished: &mut impl FnMut(Finished)) {
         self.pass(segment.time, finished);
-        let key = Key::of(segment);
+        let key = Key::of(&Ends::of(segment), segment.tunnel);
         let number = match self.last {
             Some((last, number)) if last == key => Some(number),
-            _ => self.numbers.get(&key).copied(),
+            _ => self
+                .numbers
+                .find(self.hasher.hash_one(key), |&number| self.entries.get(number).key() == key)
+                .copied(),
         };
         let Some(number) = number else { return self.begin(key, &[], segment, finished) };
         self.last = Some((key, number));
@@ -184,23 +210,24 @@ impl Table {
         match entry.belonging(segment) {
             Belonging::Ours => {}
             Belonging::Unclear => {
-                if entry.claims.len() < MOST_CLAIMS {
-                    entry.claims.push(kept(segment));
+                let claims = entry.claims.get_or_insert_default();
+                if claims.0.len() < MOST_CLAIMS {
+                    claims.0.push(kept(segment));
                 }
                 return;
             }
             Belonging::Next => {
                 let entry = self.remove(number);
                 let (reason, until) = (Reason::UsedAnew, self.now);
+                let claims = entry.claims.map(|claims| claims.0).unwrap_or_default();
                 finished(Finished { connection: entry.connection, reason, until, ladder: entry.ladder });
-                let (ours, others): (Vec<_>, Vec<_>) = entry
-                    .claims
-                    .into_iter()
-                    .partition(|claim| confirms(segment, claim) || repeats(segment, claim));
+                let (ours, others): (Vec<Segment<'static>>, Vec<_>) =
+                    claims.into_iter().partition(|claim| confirms(segment, claim) || repeats(segment, claim));
                 self.hand_on_claims(&others, reason, until, finished);
                 return self.begin(key, &ours, segment, finished);
             }
         }
+        let held = entry.connection.content.held();
         match (&mut entry.ladder, &self.limits.ladders) {
             (Some(ladder), Some(recording)) => {
                 let rows = self.rows - ladder.rows().len();
@@ -210,9 +237,11 @@ impl Table {
             _ => entry.connection.observe(segment),
         }
         entry.last_heard = self.now;
-        let over = entry.connection.over().is_some();
-        self.entries.touch(number, over);
-        if self.entries.lingering() > self.limits.lingering {
+        self.held = self.held - held
+            + hold(&mut entry.connection, self.limits.octets.saturating_sub(self.held - held));
+        let stage = stage(&entry.connection);
+        self.entries.touch(number, stage);
+        if self.entries.count(Stage::Over) > self.limits.lingering {
             self.hand_on_lingering(finished);
         }
     }
@@ -220,8 +249,8 @@ impl Table {
     /// Tells the table what time it is in the capture, so that connections leave which are over. Segments do the same.
     pub fn pass(&mut self, now: Timestamp, finished: &mut impl FnMut(Finished)) {
         self.now = self.now.max(now);
-        while let Some(number) = self.entries.oldest_lingering() {
-            let idle = self.now.since(self.entries.get_mut(number).last_heard);
+        while let Some(number) = self.entries.oldest(Stage::Over) {
+            let idle = self.now.since(self.entries.get(number).last_heard);
             if idle.is_none_or(|idle| idle < self.limits.linger) {
                 return;
             }
@@ -232,12 +261,12 @@ impl Table {
     /// The capture has ended: gives all connections to `finished`, in the order of their first frames.
     pub fn finish(mut self, finished: &mut impl FnMut(Finished)) {
         let (reason, until) = (Reason::CaptureEnded, self.now);
-        let entries = std::mem::replace(&mut self.entries, Entries::new());
-        let mut all: Vec<Entry> = entries.into_iter().collect();
-        all.sort_unstable_by_key(|entry| entry.connection.first().frame);
-        for entry in all {
-            finished(Finished { connection: entry.connection, reason, until, ladder: entry.ladder });
-            self.hand_on_claims(&entry.claims, reason, until, finished);
+        let first = |number: Number| (self.entries.get(number).connection.first().frame, number);
+        let mut all: Vec<(u64, Number)> = self.numbers.iter().map(|&number| first(number)).collect();
+        all.sort_unstable_by_key(|(frame, _)| *frame);
+        for (_, number) in all {
+            let entry = self.entries.remove(number);
+            self.give(entry, reason, until, finished);
         }
     }
 
@@ -252,38 +281,47 @@ impl Table {
         if self.numbers.len() >= self.limits.connections.max(1) {
             self.evict(finished);
         }
-        let (connection, ladder) = match syns {
+        let (mut connection, ladder) = match syns {
             [first, more @ ..] => self.connection(first, more.iter().chain([segment])),
             [] => self.connection(segment, []),
         };
         self.rows += ladder.as_ref().map_or(0, |ladder| ladder.rows().len());
-        let over = connection.over().is_some();
-        let entry = Entry { key, connection, last_heard: self.now, claims: Vec::new(), ladder };
-        let number = self.entries.insert(entry, over);
-        self.numbers.insert(key, number);
+        self.held += hold(&mut connection, self.limits.octets.saturating_sub(self.held));
+        let stage = stage(&connection);
+        let entry = Entry { connection, last_heard: self.now, claims: None, ladder };
+        let number = self.entries.insert(entry, stage);
+        let hash = |number: &Number| self.hasher.hash_one(self.entries.get(*number).key());
+        self.numbers.insert_unique(self.hasher.hash_one(key), number, hash);
         self.last = Some((key, number));
     }
 
     fn remove(&mut self, number: Number) -> Entry {
         let entry = self.entries.remove(number);
-        self.numbers.remove(&entry.key);
+        if let Ok(found) = self.numbers.find_entry(self.hasher.hash_one(entry.key()), |&one| one == number) {
+            found.remove();
+        }
         self.rows -= entry.ladder.as_ref().map_or(0, |ladder| ladder.rows().len());
         self.last = None;
+        self.held -= entry.connection.content.held();
         entry
     }
 
     fn hand_on_lingering(&mut self, finished: &mut impl FnMut(Finished)) {
-        if let Some(number) = self.entries.oldest_lingering() {
+        if let Some(number) = self.entries.oldest(Stage::Over) {
             self.hand_on(number, Reason::Over, finished);
         }
     }
 
     #[cold]
     fn evict(&mut self, finished: &mut impl FnMut(Finished)) {
-        // One that is over loses least.
-        if let Some(number) = self.entries.oldest_lingering() {
+        // A flood of SYNs must displace nothing but SYNs. Otherwise one that is over loses least.
+        let is_flood = self.entries.count(Stage::Opening) > self.limits.connections / 2;
+        let over = self.entries.oldest(Stage::Over).filter(|_| !is_flood);
+        if let Some(number) = over {
             self.hand_on(number, Reason::Over, finished);
-        } else if let Some(number) = self.entries.oldest_open() {
+        } else if let Some(number) =
+            self.entries.oldest(Stage::Opening).or_else(|| self.entries.oldest(Stage::Open))
+        {
             self.evicted += 1;
             self.hand_on(number, Reason::Evicted, finished);
         }
@@ -291,9 +329,14 @@ impl Table {
 
     fn hand_on(&mut self, number: Number, reason: Reason, finished: &mut impl FnMut(Finished)) {
         let entry = self.remove(number);
-        let until = self.now;
-        finished(Finished { connection: entry.connection, reason, until, ladder: entry.ladder });
-        self.hand_on_claims(&entry.claims, reason, until, finished);
+        self.give(entry, reason, self.now, finished);
+    }
+
+    /// Gives an entry to `finished`: its connection, and its SYNs that nobody answered.
+    fn give(&self, entry: Entry, reason: Reason, until: Timestamp, finished: &mut impl FnMut(Finished)) {
+        let Entry { connection, claims, ladder, .. } = entry;
+        finished(Finished { connection, reason, until, ladder });
+        self.hand_on_claims(&claims.unwrap_or_default().0, reason, until, finished);
     }
 
     /// A connection of these segments, with its ladder if there is to be one and room for it.
@@ -336,6 +379,25 @@ impl Table {
     }
 }
 
+/// How many octets a connection keeps. More than `most` it lets go of.
+fn hold(connection: &mut Connection, most: usize) -> usize {
+    if connection.content.held() > most {
+        connection.content.let_go();
+    }
+    connection.content.held()
+}
+
+/// How far a connection is.
+fn stage(connection: &Connection) -> Stage {
+    if connection.over().is_some() {
+        Stage::Over
+    } else if connection.is_opening() {
+        Stage::Opening
+    } else {
+        Stage::Open
+    }
+}
+
 /// To which of the connections with its addresses and ports a segment belongs.
 enum Belonging {
     /// To the one in the table.
@@ -347,19 +409,27 @@ enum Belonging {
 }
 
 impl Entry {
+    fn key(&self) -> Key {
+        Key::of(self.connection.compact_ends(), self.connection.tunnel())
+    }
+
+    fn claims(&self) -> &[Segment<'static>] {
+        self.claims.as_deref().map(|claims| &claims.0[..]).unwrap_or_default()
+    }
+
     fn belonging(&self, segment: &Segment<'_>) -> Belonging {
         if segment.checksum == Checksum::Bad {
             return Belonging::Ours;
         }
-        if self.claims.iter().any(|claim| confirms(segment, claim)) {
+        if self.claims().iter().any(|claim| confirms(segment, claim)) {
             return Belonging::Next;
         }
         if !self.connection.starts_anew(segment) {
             return Belonging::Ours;
         }
         // A receiver takes no SYN into a connection that is open (RFC 9293, 3.10.7.4), so it ends none.
-        let both_spoke = self.connection.established.is_some();
-        let is_midstream = self.connection.opener.is_none();
+        let both_spoke = self.connection.established().is_some();
+        let is_midstream = self.connection.opener().is_none();
         let takes_no_syn = self.connection.over().is_none() && (both_spoke || is_midstream);
         if takes_no_syn && !segment.flags.ack() { Belonging::Unclear } else { Belonging::Next }
     }

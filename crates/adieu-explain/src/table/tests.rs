@@ -78,7 +78,7 @@ impl Capture {
 }
 
 fn told(one: &Finished) -> Left {
-    let ending = one.connection.judge(Some(one.until)).ending.value().copied();
+    let ending = one.judge().ending.value().copied();
     (one.reason, one.connection.first().frame, one.connection.last().frame, ending)
 }
 
@@ -150,6 +150,68 @@ fn the_one_that_was_idle_longest_makes_room() {
     capture.handshake(4, 5);
     assert_eq!(capture.left[1].0, Reason::Over);
     assert_eq!(capture.table().evicted(), 1);
+}
+
+#[test]
+fn a_flood_of_syns_displaces_nothing_but_syns() {
+    let mut capture = Capture::new(Limits { connections: 10, ..Limits::default() });
+    for port in 1..4 {
+        capture.handshake(port, 5);
+    }
+    capture.close(3, 5);
+    for port in 1000..11_000 {
+        capture.segment(port, Flags::SYN, 7, 0);
+        if port % 2 == 0 {
+            capture.segment(-port, Flags::SYN | Flags::ACK, 900, 8);
+        }
+        assert!(capture.table().len() <= 10);
+    }
+    assert_eq!(capture.table().evicted(), 10_000 - 7);
+    capture.close(1, 5);
+    let left = capture.finish();
+    // What answer would have come to those that made room is not known.
+    let made_room: Vec<_> = left.iter().filter(|left| left.0 == Reason::Evicted).collect();
+    assert_eq!(made_room.len(), 10_000 - 7);
+    assert!(made_room.iter().all(|left| left.3.is_none()));
+    let known =
+        |reason, first| left.iter().find(|left| left.1 == first && left.0 == reason).and_then(|left| left.3);
+    assert_eq!(known(Reason::CaptureEnded, 1), Some(Ending::Graceful));
+    assert_eq!(known(Reason::CaptureEnded, 4), Some(Ending::Open));
+    assert_eq!(left.iter().filter(|left| left.3 == Some(Ending::NoAnswer)).count(), 4);
+}
+
+/// Many TLS connections of which the capture missed a frame: what waits for it is bounded over all of them.
+#[test]
+fn what_waits_for_missing_octets_is_bounded() {
+    const HELLO: [u8; 100] = {
+        let mut hello = [0; 100];
+        [hello[0], hello[1], hello[2], hello[4], hello[5], hello[9], hello[10]] = [22, 3, 1, 200, 1, 3, 3];
+        hello
+    };
+    let limits = Limits { octets: 50_000, ..Limits::default() };
+    let (mut table, mut left) = (Table::new(limits), Vec::new());
+    for port in 1..=100 {
+        let (client, server) = (([10, 0, 0, 1], port).into(), ([10, 0, 0, 2], 443).into());
+        for (sequence, flags, payload) in [
+            (5, Flags::SYN, &HELLO[..0]),
+            (6, Flags::ACK, &HELLO),
+            (1006, Flags::ACK, &[7; 1400]),
+            (2500, Flags::ACK, &[8; 1400]),
+        ] {
+            let payload_len = u32::try_from(payload.len()).expect("it is short");
+            let segment =
+                Segment { sequence, flags, payload, payload_len, ..Segment::between(client, server) };
+            table.observe(&segment, &mut |one| left.push(one));
+            assert!(table.held <= 50_000, "{}", table.held);
+        }
+    }
+    assert!(table.held > 40_000, "{}", table.held);
+    for port in 1..=100 {
+        let (client, server) = (([10, 0, 0, 1], port).into(), ([10, 0, 0, 2], 443).into());
+        let syn = Segment { sequence: 9, flags: Flags::SYN | Flags::ACK, ..Segment::between(client, server) };
+        table.observe(&syn, &mut |one| left.push(one));
+    }
+    assert_eq!((left.len(), table.held), (100, 0));
 }
 
 #[test]

@@ -35,6 +35,8 @@ pub enum Unknown {
     SenderWasHeldUp,
     /// What was captured contradicts itself.
     Contradictory,
+    /// More connections were open at once than are followed, and this one was given up before its end.
+    NotFollowed,
 }
 
 /// Which further capture, taken at the same time, would settle what this one cannot tell.
@@ -50,6 +52,8 @@ pub enum Vantage {
     BehindTheBox,
     /// The same place, begun earlier or stopped later.
     ForLonger,
+    /// The same capture, if fewer of its connections are followed.
+    FewerConnections,
     /// No capture: only the program or its kernel can tell.
     None,
 }
@@ -125,6 +129,20 @@ impl<T> Claim<T> {
         match self {
             Self::Known { .. } => None,
             Self::Unknown { settled_by, .. } => Some(*settled_by),
+        }
+    }
+
+    /// The claim, but unknown if its value is `doubtful`.
+    #[must_use]
+    pub(crate) fn unless(
+        self,
+        doubtful: impl FnOnce(&T) -> bool,
+        reason: Unknown,
+        settled_by: Vantage,
+    ) -> Self {
+        match self {
+            Self::Known { value, .. } if doubtful(&value) => Self::Unknown { reason, settled_by },
+            claim => claim,
         }
     }
 

@@ -52,7 +52,7 @@ impl Judge<'_> {
     /// Whether the FIN of side `index` was acknowledged. `None`: the direction that would tell it is not captured.
     fn fin_acked(&self, index: usize) -> Option<bool> {
         let half = self.half(index);
-        match half.fin {
+        match half.fin() {
             None => Some(self.fins[index].is_some()),
             Some(_) if half.fin_acked() => Some(true),
             Some(_) if self.half(1 - index).is_unseen() => None,
@@ -70,7 +70,7 @@ impl Judge<'_> {
             return Some(true);
         }
         let last = self.half(usize::from(acked[1] != Some(true)));
-        let fin = last.fin?;
+        let fin = last.fin()?;
         // Of one direction only: the FIN was taken, because it was not repeated and the peer's followed.
         if acked.contains(&None) && fin.sent == 1 {
             return Some(true);
@@ -92,7 +92,11 @@ impl Judge<'_> {
             return Claim::Known { value: SideEnd::Fin, grade };
         }
         let half = self.half(index);
-        if half.acked.max(half.proven).max(self.proven_by_resets(index)).is_some_and(|known| known > half.end)
+        if half
+            .acked()
+            .max(half.rare().proven)
+            .max(self.proven_by_resets(index))
+            .is_some_and(|known| known > half.end)
         {
             // The capture missed its last octets, and perhaps a FIN.
             let reason =
@@ -121,14 +125,13 @@ impl Judge<'_> {
                 }
             };
         }
-        let silent_so_far =
-            half.acked_before.is_none_or(|before| half.acked.is_some_and(|acked| acked - before != 1));
+        let silent_so_far = !half.acked_one_more;
         let answered = self.resets.iter().any(|reset| reset.chosen && self.side(reset.name_of) != index);
-        if half.is_unseen() && half.acked.is_some() && silent_so_far && answered {
+        if half.is_unseen() && half.acked().is_some() && silent_so_far && answered {
             // Its peer aborted, and the last that the peer had acknowledged by then is not a FIN.
             return Claim::hinted(SideEnd::None);
         }
-        if half.is_unseen() && half.acked.is_some() {
+        if half.is_unseen() && half.acked().is_some() {
             return Claim::unknown(Unknown::DirectionNotCaptured, self.at(index));
         }
         if self.is_blank(index) {
@@ -146,7 +149,7 @@ impl Judge<'_> {
     /// the other side's RST acknowledges.
     fn proven_by_resets(&self, index: usize) -> Option<i64> {
         let honest = |judged: &JudgedReset| judged.by.value() != Some(&Actor::Middlebox);
-        let pairs = self.connection.resets.iter().zip(self.resets).filter(|(_, judged)| honest(judged));
+        let pairs = self.connection.resets().iter().zip(self.resets).filter(|(_, judged)| honest(judged));
         pairs
             .filter_map(|(reset, _)| if reset.from == index { reset.sequence } else { reset.acknowledged })
             .max()
@@ -189,7 +192,7 @@ impl Judge<'_> {
             },
             [a, _] => {
                 let with_fin = usize::from(a.is_none());
-                let fin = self.half(with_fin).fin.map_or(u64::MAX, |fin| fin.seen.frame);
+                let fin = self.half(with_fin).fin().map_or(u64::MAX, |fin| fin.seen.frame);
                 let first = match reset_of(1 - with_fin) {
                     Some(frame) if frame < fin => 1 - with_fin,
                     _ => with_fin,
@@ -218,7 +221,7 @@ impl Judge<'_> {
     /// Whether the capture has neither the SYN nor any octets of side `index`, but other segments.
     fn is_blank(&self, index: usize) -> bool {
         let half = self.half(index);
-        half.syn.is_none() && half.payload == 0 && (!half.is_unseen() || half.acked.is_some())
+        half.syn.is_none() && half.payload == 0 && (!half.is_unseen() || half.acked().is_some())
     }
 
     /// Whether both sides aborted without knowing of each other: who has taken an RST sends none, but for an answer.
@@ -244,10 +247,10 @@ impl Judge<'_> {
         let grade = a.min(b);
         // Whether the FIN of `index` was sent in knowledge of the other's.
         let knew = |index: usize, other: usize| {
-            let fin = self.half(index).fin?;
-            let theirs = match self.half(other).fin {
+            let fin = self.half(index).fin()?;
+            let theirs = match self.half(other).fin() {
                 Some(theirs) => theirs.position,
-                None => self.half(other).acked? - 1,
+                None => self.half(other).acked()? - 1,
             };
             let knew = fin.acknowledged.and_then(|number| self.half(other).position(number));
             Some(knew.is_some_and(|acknowledged| acknowledged > theirs))
@@ -256,8 +259,8 @@ impl Judge<'_> {
         // Whether the FIN of `index`, which was not captured, came after the other's: its side sent octets, or lived on,
         // after that.
         let later = |index: usize, other: usize| {
-            let (half, fin) = (self.half(index), self.half(other).fin?);
-            let position = half.acked? - 1;
+            let (half, fin) = (self.half(index), self.half(other).fin()?);
+            let position = half.acked()? - 1;
             let knew = fin.acknowledged.and_then(|number| half.position(number));
             Some(half.outlived_peer || knew.is_some_and(|acknowledged| acknowledged < position))
         };
@@ -280,7 +283,7 @@ impl Judge<'_> {
             reset.effect == Effect::Ended
                 && matches!(reset.kind.value(), Some(ResetKind::Refused | ResetKind::NoSocket))
         });
-        if refused.is_some() && connection.established.is_none() {
+        if refused.is_some() && connection.established().is_none() {
             return Claim::seen(Ending::Refused);
         }
         if let Some(claim) = self.truncated(message) {
@@ -302,7 +305,7 @@ impl Judge<'_> {
         }
         if self.is_perhaps_reset() && self.both_fins_acked() != Some(true) {
             let went_on = connection
-                .resets
+                .resets()
                 .iter()
                 .all(|reset| reset.sender_went_on || reset.receiver_went_on || reset.sender_stayed_below);
             if !went_on {
@@ -343,7 +346,7 @@ impl Judge<'_> {
                         && reset.kind.value() == Some(&ResetKind::DeadSocket)
                 })
         });
-        if both && message.cut_http {
+        if both && message.cut_http.iter().any(Option::is_some) {
             return Some(Claim::concluded(Ending::Truncated));
         }
         if (both || (self.is_reset() && cut_and_gone)) && message.cut_tls.contains(&true) {
@@ -355,23 +358,23 @@ impl Judge<'_> {
     /// Whether there was nothing but SYNs of one side.
     fn is_unanswered(&self) -> bool {
         let (client, server) = (self.half(self.client), self.half(1 - self.client));
-        client.syn.is_some_and(|syn| !syn.with_ack && u64::from(syn.sent) == client.segments)
+        client.syn.is_some_and(|syn| !syn.with_ack && syn.sent == client.segments)
             && server.is_unseen()
-            && self.connection.resets.is_empty()
+            && self.connection.resets().is_empty()
     }
 
     /// Whether side `1 - index` is mute: what `index` sent has no answer, for so long that it is no round trip.
     fn is_mute(&self, index: usize) -> bool {
         let (half, peer) = (self.half(index), self.half(1 - index));
-        if peer.is_unseen() && half.acked.is_none() && peer.acked.is_some() {
+        if peer.is_unseen() && half.acked().is_none() && peer.acked().is_some() {
             // The other direction was not captured: it may well have answered.
             return false;
         }
-        let unheard = &half.unheard;
-        let Some(first) = unheard.first else { return false };
+        let Some(first) = half.unheard_since() else { return false };
+        let unheard = &half.rare().unheard;
         let waits = half.unacked() > 0
-            || half.fin.is_some() && !half.fin_acked()
-            || half.syn.is_some() && half.acked.is_none()
+            || half.fin().is_some() && !half.fin_acked()
+            || half.syn.is_some() && half.acked().is_none()
             || unheard.probes >= 2;
         let end = self.capture_end.unwrap_or(self.connection.last.time).max(self.connection.last.time);
         let waited = end.since(first).unwrap_or_default();

@@ -2,10 +2,10 @@
 
 use super::{
     claim::{Claim, Grade, Unknown, Vantage},
-    words::CloseNotify,
+    words::{CloseNotify, Service},
 };
 use crate::{
-    content::{Notified, Protocol, TlsVersion},
+    content::{Notified, Protocol, Shortfall, TlsVersion},
     observed::Connection,
 };
 
@@ -16,8 +16,9 @@ pub(super) struct Message {
     /// Each side's TLS stream ended without close_notify, and not in answer to the other's.
     pub(super) cut_tls: [bool; 2],
     pub(super) cut_grade: Grade,
-    /// An HTTP/1 message is shorter than promised.
-    pub(super) cut_http: bool,
+    /// What is missing of each side's last HTTP/1 message.
+    pub(super) cut_http: [Option<Shortfall>; 2],
+    pub(super) service: Option<Service>,
 }
 
 impl Message {
@@ -29,7 +30,12 @@ impl Message {
             close_notify: Claim::seen(CloseNotify::NotTls),
             cut_tls: [false; 2],
             cut_grade: Grade::Concluded,
-            cut_http: told.protocol == Protocol::Http1 && told.short.contains(&true),
+            cut_http: told.short,
+            service: match told.protocol {
+                Protocol::Tls => Some(Service::Tls),
+                Protocol::Http1 if told.is_http => Some(Service::Http),
+                Protocol::Http1 | Protocol::Other | Protocol::Unseen => None,
+            },
         };
         if told.protocol == Protocol::Unseen && connection.halves.iter().any(|half| half.payload > 0) {
             // The first octets are missing. That it is not TLS cannot be told from later ones.

@@ -1,7 +1,7 @@
 //! What the facts of an observed connection come to: how it ended, who ended it first, and what was lost.
 //!
 //! Every statement is a [`Claim`]: it has a [`Grade`], or the reason why it cannot be known. Nothing here looks at
-//! addresses, ports or names. [`Columns`] is the same as one flat record with fixed names.
+//! addresses or names; ports only hint who the client is, where nothing else tells it. [`Columns`] is the same as one flat record with fixed names.
 
 mod claim;
 mod columns;
@@ -19,11 +19,11 @@ pub use self::{
     columns::Columns,
     octets::Direction,
     resets::{Effect, JudgedReset, Sign},
-    words::{Actor, CloseNotify, EndedFirst, Ending, OpenAtEnd, ResetKind, Side, SideEnd},
+    words::{Actor, CloseNotify, EndedFirst, Ending, OpenAtEnd, ResetKind, Service, Side, SideEnd},
     zeek::Zeek,
 };
 use self::{ending::Judge, message::Message, octets::Course};
-pub use crate::content::TlsVersion;
+pub use crate::content::{Shortfall, TlsVersion};
 use crate::{
     observed::{Connection, Half, Seen},
     segment::Timestamp,
@@ -36,7 +36,8 @@ pub struct Verdict {
     pub client: SocketAddr,
     /// Who was connected to.
     pub server: SocketAddr,
-    /// How sure it is who the client is: seen by a SYN, or hinted by who spoke first.
+    /// How sure it is who the client is: seen by a SYN, concluded from what it sent, or hinted by the ports or by who sent
+    /// data first.
     pub roles: Grade,
     /// The first frame of the connection in the capture.
     pub first: Seen,
@@ -78,6 +79,12 @@ pub struct Verdict {
     pub close_notify: Claim<CloseNotify>,
     /// The TLS version.
     pub tls: Claim<TlsVersion>,
+    /// What the connection carries. `None`: neither TLS nor HTTP/1, or its first octets are missing.
+    pub service: Option<Service>,
+    /// What is missing of the client's last HTTP/1 request.
+    pub cut_request: Option<Shortfall>,
+    /// What is missing of the server's last HTTP/1 response.
+    pub cut_response: Option<Shortfall>,
     /// The server's name that a TLS client asked for (SNI). It comes from the network: only printable ASCII is kept.
     pub server_name: Option<String>,
     /// Client to server.
@@ -161,17 +168,17 @@ impl Connection {
         let (c_end, s_end) = (judge.end(client), judge.end(server));
         let open_at_end = judge.open_at_end(&ending);
         Verdict {
-            client: self.ends[client],
-            server: self.ends[server],
+            client: self.ends()[client],
+            server: self.ends()[server],
             roles,
             first: self.first,
             last: self.last,
-            established: self.established,
+            established: self.established(),
             handshake: self.halves[client]
                 .syn
-                .zip(self.established)
+                .zip(self.established())
                 .and_then(|(syn, established)| established.time.since(syn.last)),
-            over: self.over,
+            over: self.over(),
             ended_first,
             c_end,
             s_end,
@@ -181,54 +188,105 @@ impl Connection {
             unsent_s2c: course.unsent(server),
             unread_server: course.unread(server),
             unread_client: course.unread(client),
-            resets_not_kept: self.resets_not_kept,
+            resets_not_kept: self.resets_not_kept(),
             open_at_end,
             close_notify: message.close_notify,
             tls: message.tls,
+            service: message.service,
+            cut_request: message.cut_http[client],
+            cut_response: message.cut_http[server],
             server_name: self.content.server_name().map(str::to_owned),
             c2s: course.direction(client),
             s2c: course.direction(server),
             zeek: Zeek::of(self, client),
-            duplicates: self.duplicates,
-            bad_checksums: self.bad_checksums,
-            cut: self.cut,
-            out_of_order: self.out_of_order,
+            duplicates: self.duplicates.into(),
+            bad_checksums: self.bad_checksums.into(),
+            cut: self.cut.into(),
+            out_of_order: self.out_of_order.into(),
             ending,
             resets,
         }
     }
 
+    /// Says the same of a connection that was not followed to its end: the capture may go on with it, so that nothing can be
+    /// concluded from what has not come.
+    pub fn judge_unfollowed(&self) -> Verdict {
+        use {Unknown::NotFollowed, Vantage::FewerConnections};
+        let verdict = self.judge(None);
+        let is_final = |ending: &Ending| !matches!(ending, Ending::NoAnswer | Ending::Silent | Ending::Open);
+        if verdict.ending.value().is_some_and(is_final) {
+            return verdict;
+        }
+        let has_more = |octets: Claim<u64>| octets.unless(|_| true, NotFollowed, FewerConnections);
+        let end =
+            |end: Claim<SideEnd>| end.unless(|end| *end == SideEnd::None, NotFollowed, FewerConnections);
+        Verdict {
+            ending: Claim::unknown(NotFollowed, FewerConnections),
+            open_at_end: Claim::unknown(NotFollowed, FewerConnections),
+            ended_first: verdict.ended_first.unless(
+                |first| *first == EndedFirst::None,
+                NotFollowed,
+                FewerConnections,
+            ),
+            c_end: end(verdict.c_end),
+            s_end: end(verdict.s_end),
+            unacked_c2s: has_more(verdict.unacked_c2s),
+            unacked_s2c: has_more(verdict.unacked_s2c),
+            unsent_c2s: has_more(verdict.unsent_c2s),
+            unsent_s2c: has_more(verdict.unsent_s2c),
+            unread_server: has_more(verdict.unread_server),
+            unread_client: has_more(verdict.unread_client),
+            close_notify: verdict.close_notify.unless(
+                |notify| matches!(notify, CloseNotify::None | CloseNotify::Client | CloseNotify::Server),
+                NotFollowed,
+                FewerConnections,
+            ),
+            ..verdict
+        }
+    }
+
     /// Which side is the client, and how sure that is.
     fn client(&self) -> (usize, Grade) {
-        if let Some(opener) = self.opener {
+        if let Some(opener) = self.opener() {
             return (opener, Grade::Seen);
         }
         if let Some(client) = self.content.client() {
             return (client, Grade::Concluded);
         }
+        if let Some(client) = self.client_by_ports() {
+            return (client, Grade::Hinted);
+        }
         // In most protocols the client speaks first; and if nobody spoke, it is whoever the capture shows first.
-        let frame = |half: &Half| half.first_payload.map_or(u64::MAX, |seen| seen.frame);
+        let frame = |half: &Half| half.first_payload().unwrap_or(u64::MAX);
         let first = usize::from(frame(&self.halves[1]) < frame(&self.halves[0]));
         // If only one side speaks, and much, it is rather an answer whose question the capture does not have.
         let answer = self.halves[1 - first].payload == 0 && self.halves[first].payload > 2 * 1460;
         (if answer { 1 - first } else { first }, Grade::Hinted)
     }
 
+    /// The side that is the client by its port: one that a kernel chose, where the other's is one that servers have. `None`:
+    /// the ports do not differ so.
+    fn client_by_ports(&self) -> Option<usize> {
+        // Ports of the system (RFC 6335, 6), and where the kernels of Linux and others begin to choose.
+        let [low, high] = self.ends().map(|end| [1024, 32_768].map(|first| end.port() >= first));
+        match (low, high) {
+            ([true, _], [false, _]) | ([_, true], [_, false]) => Some(0),
+            ([false, _], [true, _]) | ([_, false], [_, true]) => Some(1),
+            _ => None,
+        }
+    }
+
     /// Whether side `index` sent a FIN: seen, or proven by an acknowledgement.
     fn fin(&self, index: usize) -> Option<Grade> {
         let (half, peer) = (&self.halves[index], &self.halves[1 - index]);
-        if half.fin.is_some() {
+        if half.fin().is_some() {
             return Some(Grade::Seen);
         }
         // The peer has ended, and the last that it acknowledged is one number more than all that this side is known to
         // have sent: the capture missed a FIN. An octet would not be the last.
-        peer.fin?;
-        let acked = half.acked?;
-        let one_more = if half.is_unseen() {
-            half.acked_before.is_some_and(|before| acked - before == 1)
-        } else {
-            acked == half.end + 1
-        };
+        peer.fin()?;
+        let acked = half.acked()?;
+        let one_more = if half.is_unseen() { half.acked_one_more } else { acked == half.end + 1 };
         one_more.then_some(Grade::Concluded)
     }
 }

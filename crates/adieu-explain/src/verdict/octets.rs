@@ -45,8 +45,8 @@ pub struct Direction {
     pub windows_closed: u64,
     /// For how long the window was closed in all, in nanoseconds, up to the last frame.
     pub window_closed_for: u64,
-    /// The first frame with payload.
-    pub first_payload: Option<Seen>,
+    /// Number of the first frame with payload.
+    pub first_payload_frame: Option<u64>,
     /// The last frame with new payload.
     pub last_payload: Option<Seen>,
     /// The first frame with the FIN.
@@ -79,11 +79,11 @@ impl Course<'_> {
         let connection = self.connection;
         let (half, peer) = (&connection.halves[from], &connection.halves[1 - from]);
         // An acknowledgement that proves a FIN which the capture missed counts it in.
-        let unseen_fin = u64::from(self.fins[from] && half.fin.is_none());
-        let acked = half.acked.unwrap_or(half.start);
+        let unseen_fin = u64::from(self.fins[from] && half.fin().is_none());
+        let acked = half.acked().unwrap_or(half.start);
         let open =
-            peer.window.closed_since.and_then(|since| connection.last.time.since(since)).unwrap_or_default();
-        let closed_for = peer.window.closed_for.saturating_add(open);
+            peer.rare().closed_since.and_then(|since| connection.last.time.since(since)).unwrap_or_default();
+        let closed_for = peer.rare().closed_for.saturating_add(open);
         let beyond =
             half.data_end().checked_sub(half.end).and_then(|octets| u64::try_from(octets).ok()).unwrap_or(0);
         let beyond_acked = acked
@@ -93,8 +93,8 @@ impl Course<'_> {
             .unwrap_or(0);
         Direction {
             captured: !half.is_unseen(),
-            segments: half.segments,
-            traffic: connection.traffic[from],
+            segments: half.segments.into(),
+            traffic: half.traffic(),
             sent: half
                 .data_end()
                 .checked_sub(half.start)
@@ -102,20 +102,20 @@ impl Course<'_> {
                 .unwrap_or(0)
                 .saturating_sub(unseen_fin),
             acknowledged: half.acknowledged().saturating_sub(unseen_fin),
-            retransmitted: half.repeated_octets,
-            retransmissions: half.repeated_segments,
-            spurious: half.spurious_octets,
-            missed_by_capture: (half.missing.before(acked) + beyond_acked).saturating_sub(unseen_fin),
-            gaps_joined: half.missing.is_rough(),
-            missing: half.missing.from(acked) + beyond.saturating_sub(beyond_acked),
-            repeated_in_vain: half.most_repeated,
-            keep_alives: half.keep_alives.into(),
-            window_probes: half.window_probes.into(),
-            windows_closed: u64::from(peer.window.closed),
+            retransmitted: half.rare().repeated_octets,
+            retransmissions: half.rare().repeated_segments,
+            spurious: half.rare().spurious_octets,
+            missed_by_capture: (half.rare().missing.before(acked) + beyond_acked).saturating_sub(unseen_fin),
+            gaps_joined: half.rare().missing.is_rough(),
+            missing: half.rare().missing.from(acked) + beyond.saturating_sub(beyond_acked),
+            repeated_in_vain: half.rare().most_repeated,
+            keep_alives: half.rare().keep_alives.into(),
+            window_probes: half.rare().window_probes.into(),
+            windows_closed: u64::from(peer.rare().closed),
             window_closed_for: u64::try_from(closed_for.as_nanos()).unwrap_or(u64::MAX),
-            first_payload: half.first_payload,
-            last_payload: half.last_payload,
-            fin: half.fin.map(|fin| fin.seen),
+            first_payload_frame: half.first_payload(),
+            last_payload: half.last_payload(),
+            fin: half.fin().map(|fin| fin.seen),
             fin_acknowledged: half.fin_acked(),
         }
     }
@@ -127,19 +127,20 @@ impl Course<'_> {
             // The FIN behind the octets was taken, so the capture missed the acknowledgement.
             return Claim::concluded(0);
         }
-        let answers_seen = !peer.is_unseen() || self.connection.resets.iter().any(|reset| reset.from != from);
-        let fin_acked = self.fins[from] && half.fin.is_none_or(|_| half.fin_acked());
+        let answers_seen =
+            !peer.is_unseen() || self.connection.resets().iter().any(|reset| reset.from != from);
+        let fin_acked = self.fins[from] && half.fin().is_none_or(|_| half.fin_acked());
         if half.is_unseen() {
             return if fin_acked {
                 // The acknowledgement of a FIN covers everything before it.
                 Claim::concluded(0)
-            } else if half.acked.is_none() {
+            } else if half.acked().is_none() {
                 Claim::concluded(0)
             } else {
                 Claim::unknown(Unknown::DirectionNotCaptured, self.at(from))
             };
         }
-        if !answers_seen && half.payload > 0 && peer.acked.is_some() {
+        if !answers_seen && half.payload > 0 && peer.acked().is_some() {
             // The sender acknowledges what the capture does not show: it has one direction only.
             return Claim::unknown(Unknown::DirectionNotCaptured, self.at(1 - from));
         }
@@ -153,7 +154,7 @@ impl Course<'_> {
             // A FIN stands behind the last octet.
             return Claim::concluded(0);
         }
-        if self.refused || (half.payload == 0 && self.connection.established.is_none()) {
+        if self.refused || (half.payload == 0 && self.connection.established().is_none()) {
             return Claim::concluded(0);
         }
         let held = Claim::unknown(Unknown::SenderWasHeldUp, Vantage::None);
@@ -173,13 +174,15 @@ impl Course<'_> {
         }
         // A segment that is pushed and shorter than others empties the send queue (RFC 9293, 3.9.1.2; every usual stack
         // pushes the last segment of a write, and fills segments while it has octets).
-        let full =
-            peer.syn.and_then(|syn| syn.longest).map_or(536, |longest| u32::from(longest).saturating_sub(40));
+        let full = peer
+            .syn
+            .and_then(|syn| syn.longest)
+            .map_or(536, |longest| u32::from(longest.get()).saturating_sub(40));
         let short = half.last_len < half.longest.max(full) || in_flight == 0;
         if half.last_pushed && short {
             return Claim::concluded(0);
         }
-        let idle = half.last_payload.and_then(|last| self.connection.last.time.since(last.time));
+        let idle = half.last_payload().and_then(|last| self.connection.last.time.since(last.time));
         if in_flight == 0 && idle.is_some_and(|idle| idle >= Duration::from_millis(50)) {
             return Claim::concluded(0);
         }
@@ -227,7 +230,7 @@ impl Course<'_> {
         }
         // Its own RST is what a close with unread octets causes too.
         let client = to == self.client;
-        let received = peer.acked.unwrap_or(0).min(peer.data_end());
+        let received = peer.acked().unwrap_or(0).min(peer.data_end());
         let left = received - me.window.read_to.max(peer.start);
         let alerts = self.connection.content.alert_octets(1 - to);
         if left <= i64::try_from(alerts).unwrap_or(0) && (client || me.window.last_burst <= 1460) {
@@ -235,7 +238,7 @@ impl Course<'_> {
         }
         let prompt = self
             .connection
-            .resets
+            .resets()
             .iter()
             .find(|reset| reset.from == to)
             .and_then(|reset| reset.since_payload)

@@ -108,7 +108,7 @@ pub(super) fn judge(connection: &Connection, client: usize) -> Vec<JudgedReset> 
     let mut killed = [false; 2];
     let mut spoken = [false; 2];
     connection
-        .resets
+        .resets()
         .iter()
         .map(|reset| {
             let name_of = if reset.from == client { Side::Client } else { Side::Server };
@@ -256,7 +256,7 @@ fn kind(reset: &Reset, me: &Half, peer: &Half, killed: bool, judged: &mut Judged
             Some(_) => judged.kind = Claim::unknown(Unknown::Contradictory, vantage),
         };
     }
-    if trigger == Some(Trigger::SynAck) && me.payload == 0 && me.fin.is_none() && only_syns(me) {
+    if trigger == Some(Trigger::SynAck) && me.payload == 0 && me.fin().is_none() && only_syns(me) {
         return set(judged, ResetKind::NoSocket, Grade::Concluded);
     }
     if reset.after_both {

@@ -156,6 +156,16 @@ pub enum CloseNotify {
     Both,
 }
 
+/// What a connection carries, as far as its octets tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Service {
+    /// TLS, of whatever.
+    Tls,
+    /// HTTP/1, without TLS.
+    Http,
+}
+
 /// How a connection ended, as far as the capture shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -174,4 +184,19 @@ pub enum Ending {
     Silent,
     /// It has not ended.
     Open,
+}
+
+impl Ending {
+    /// The word of the columns.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Graceful => "graceful",
+            Self::Reset => "reset",
+            Self::Refused => "refused",
+            Self::NoAnswer => "no_answer",
+            Self::Truncated => "truncated",
+            Self::Silent => "silent",
+            Self::Open => "open",
+        }
+    }
 }

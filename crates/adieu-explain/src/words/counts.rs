@@ -37,7 +37,8 @@ pub fn passed_over(counts: &Counts, evicted: u64) -> Vec<String> {
     }
     if evicted > 0 {
         told.push(format!(
-            "more connections were open at once than are followed, so {evicted} of them are told in two parts or more"
+            "more connections were open at once than are followed: {evicted} were given up before their end, those without a \
+             complete handshake first. How they ended is unknown, and what followed of one is told as another connection"
         ));
     }
     told

@@ -1,11 +1,11 @@
 //! The facts behind the sentence, each with how sure it is.
 
-use super::{reason, resets, settled_by, units};
+use super::{reason, resets, sentence::cut_messages, settled_by, units};
 use crate::{
     observed::Seen,
     verdict::{
-        Claim, CloseNotify, Direction, EndedFirst, Grade, Side, SideEnd, TlsVersion, Unknown, Vantage,
-        Verdict,
+        Claim, CloseNotify, Direction, EndedFirst, Ending, Grade, Side, SideEnd, TlsVersion, Unknown,
+        Vantage, Verdict,
     },
 };
 use std::time::Duration;
@@ -38,13 +38,20 @@ impl Fact {
 /// The facts of a connection in the order of time: handshake, data, end; then what cannot be known.
 pub fn facts(verdict: &Verdict) -> Vec<Fact> {
     let mut facts = vec![opening(verdict)];
-    if verdict.roles != Grade::Seen {
-        facts.push(Fact::new(
-            verdict.roles,
-            format!("{} is the client: the capture does not show who sent the first SYN", verdict.client),
-        ));
-    }
+    let client = match verdict.roles {
+        Grade::Seen => None,
+        Grade::Concluded => Some("is the client, as its data shows"),
+        Grade::Hinted => Some("is probably the client, by the ports or by who sent data first"),
+    };
+    facts.extend(client.map(|client| {
+        let text = format!("{} {client}: the capture does not show who sent the first SYN", verdict.client);
+        Fact::new(verdict.roles, text)
+    }));
     facts.extend(content(verdict));
+    if matches!(verdict.ending.value(), Some(Ending::Reset | Ending::Silent)) {
+        // Of a truncated message the sentence says so, and one of an open connection can go on.
+        facts.extend(cut_messages(verdict).map(|cut| Fact::new(Grade::Concluded, cut)));
+    }
     facts.push(direction("client to server", &verdict.c2s));
     facts.push(direction("server to client", &verdict.s2c));
     facts.extend(ends(verdict));
@@ -135,7 +142,7 @@ fn direction(name: &str, one: &Direction) -> Fact {
         let times = units::counted(one.retransmissions, "segment", "segments");
         let spurious = match one.spurious {
             0 => String::new(),
-            count => format!(", {count} of them acknowledged before"),
+            count => format!(", {count} of them already acknowledged"),
         };
         parts.push(format!("{times} sent again ({}{spurious})", units::bytes(one.retransmitted)));
     }

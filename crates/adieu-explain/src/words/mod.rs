@@ -46,7 +46,7 @@ pub const fn ending_words(ending: Ending) -> &'static str {
 /// Why something cannot be known, as a clause.
 pub fn reason(unknown: Unknown) -> &'static str {
     match unknown {
-        Unknown::NotOnTheWire => "it happens inside a host, and nothing on the wire tells it",
+        Unknown::NotOnTheWire => "it happens inside a host, and the captured packets do not show it",
         Unknown::DirectionNotCaptured => "the capture has no packet of the direction that would tell",
         Unknown::FramesMissing => "the capture missed the frames that would tell",
         Unknown::CaptureBeginsLate => "the capture begins too late",
@@ -58,6 +58,9 @@ pub fn reason(unknown: Unknown) -> &'static str {
             "the receive window was closed or full, so more may have waited in the sender's kernel"
         }
         Unknown::Contradictory => "the captured packets contradict each other",
+        Unknown::NotFollowed => {
+            "more connections were open at once than adieu follows, and this one was given up before its end"
+        }
     }
 }
 
@@ -74,6 +77,9 @@ pub fn settled_by(vantage: Vantage) -> &'static str {
             "A capture at the interface of the host in whose name the reset came, taken at the same time, would tell."
         }
         Vantage::ForLonger => "A capture at the same place that begins earlier or stops later would tell.",
+        Vantage::FewerConnections => {
+            "The same capture would tell, if adieu looked at fewer of its connections at once."
+        }
         Vantage::None => "No capture would tell: only the program or its kernel can.",
     }
 }

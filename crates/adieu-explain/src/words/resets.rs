@@ -6,7 +6,7 @@ use crate::verdict::{Actor, Effect, JudgedReset, ResetKind, Sign};
 /// What a kind of RST is, as a clause that follows "it is".
 pub(crate) const fn kind(kind: ResetKind) -> &'static str {
     match kind {
-        ResetKind::Linger0 => "an abort by the program (close with zero linger)",
+        ResetKind::Linger0 => "an abort by the program: close with zero linger",
         ResetKind::UnreadClose => "a close with received bytes unread",
         ResetKind::DeadSocket => "the answer to a segment for a socket that was already closed",
         ResetKind::Refused => "the answer to a SYN for a port without a listener",

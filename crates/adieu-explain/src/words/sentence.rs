@@ -5,7 +5,7 @@ use crate::{
     observed::Seen,
     verdict::{
         Actor, Claim, CloseNotify, Direction, Effect, EndedFirst, Ending, Grade, JudgedReset, OpenAtEnd,
-        ResetKind, Side, TlsVersion, Unknown, Verdict,
+        ResetKind, Shortfall, Side, TlsVersion, Unknown, Verdict,
     },
 };
 use std::net::SocketAddr;
@@ -206,14 +206,32 @@ fn no_answer(verdict: &Verdict) -> String {
     )
 }
 
+/// `the HTTP response of 10.0.0.2:80 was cut after 4000 of 9000 bytes of its body`, of each message that was cut.
+pub(super) fn cut_messages(verdict: &Verdict) -> impl Iterator<Item = String> {
+    let messages = [
+        ("request", verdict.client, verdict.cut_request),
+        ("response", verdict.server, verdict.cut_response),
+    ];
+    messages.into_iter().filter_map(|(name, from, cut)| {
+        let place = match cut? {
+            Shortfall::Head => "in its head".to_owned(),
+            Shortfall::Body { sent, promised } => {
+                format!("after {sent} of {} of its body", units::bytes(promised))
+            }
+            Shortfall::LastChunk { sent } => {
+                format!("after {} of its chunked body, before the last chunk", units::bytes(sent))
+            }
+        };
+        Some(format!("the HTTP {name} of {from} was cut {place}"))
+    })
+}
+
 fn truncated(verdict: &Verdict) -> String {
     let (client, server) = (verdict.client, verdict.server);
     let is_tls = verdict.tls.value().is_some_and(|version| *version != TlsVersion::NotTls);
     if !is_tls {
-        return format!(
-            "TCP ended in order, but an HTTP message of {client} and {server} is shorter than it promised: {}",
-            acknowledged(verdict)
-        );
+        let cut: Vec<String> = cut_messages(verdict).collect();
+        return format!("TCP ended in order, but {}: {}", cut.join(", and "), acknowledged(verdict));
     }
     let missing = match verdict.close_notify.value() {
         Some(CloseNotify::Client) => format!("{server} sent no close_notify"),
@@ -279,7 +297,7 @@ fn open(verdict: &Verdict) -> String {
             )
         }
         _ => format!(
-            "the connection of {client} to {server} was open when the capture stopped: {}",
+            "the connection of {client} to {server} was still open in its last captured frame: {}",
             acknowledged(verdict)
         ),
     }

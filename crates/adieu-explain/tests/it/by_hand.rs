@@ -6,34 +6,49 @@ use adieu_explain::{
     verdict::{EndedFirst, Ending, ResetKind, Verdict},
 };
 
-const CLIENT: bool = true;
-const SERVER: bool = false;
+pub(crate) const CLIENT: bool = true;
+pub(crate) const SERVER: bool = false;
 
 /// Segments with a payload of zeros, ten milliseconds apart.
-struct Talk {
+pub(crate) struct Talk {
     connection: Option<Connection>,
     frame: u64,
+    milliseconds: u32,
     ip_id: Option<u16>,
+    pub(crate) window: u16,
 }
 
 impl Talk {
-    fn new() -> Self {
-        Self { connection: None, frame: 0, ip_id: None }
+    pub(crate) fn new() -> Self {
+        Self { connection: None, frame: 0, milliseconds: 0, ip_id: None, window: 1000 }
     }
 
-    fn say(&mut self, from: bool, flags: Flags, sequence: u32, acknowledgement: u32, len: u32) -> &mut Self {
+    /// Lets time pass.
+    pub(crate) fn wait(&mut self, milliseconds: u32) {
+        self.milliseconds += milliseconds;
+    }
+
+    pub(crate) fn say(
+        &mut self,
+        from: bool,
+        flags: Flags,
+        sequence: u32,
+        acknowledgement: u32,
+        len: u32,
+    ) -> &mut Self {
         let (client, server) = (([10, 0, 0, 1], 1000).into(), ([10, 0, 0, 2], 2000).into());
         let (source, destination) = if from { (client, server) } else { (server, client) };
         self.frame += 1;
+        self.milliseconds += 10;
         let payload = vec![0; len as usize];
         let segment = Segment {
             frame: self.frame,
-            time: Timestamp::from_nanoseconds(i64::try_from(self.frame).expect("small") * 10_000_000),
+            time: Timestamp::from_nanoseconds(i64::from(self.milliseconds) * 1_000_000),
             ip_id: self.ip_id,
             flags,
             sequence,
             acknowledgement,
-            window: 1000,
+            window: self.window,
             payload: &payload,
             payload_len: len,
             ..Segment::between(source, destination)
@@ -45,15 +60,15 @@ impl Talk {
         self
     }
 
-    fn verdict(&self) -> Verdict {
+    pub(crate) fn verdict(&self) -> Verdict {
         self.connection.as_ref().expect("something was said").judge(None)
     }
 }
 
-const SYN: Flags = Flags::SYN;
-const ACK: Flags = Flags::ACK;
-const SYN_ACK: Flags = Flags::SYN.with(Flags::ACK);
-const FIN_ACK: Flags = Flags::FIN.with(Flags::ACK);
+pub(crate) const SYN: Flags = Flags::SYN;
+pub(crate) const ACK: Flags = Flags::ACK;
+pub(crate) const SYN_ACK: Flags = Flags::SYN.with(Flags::ACK);
+pub(crate) const FIN_ACK: Flags = Flags::FIN.with(Flags::ACK);
 
 #[test]
 fn more_than_four_gibibytes_are_counted_across_the_wrap() {

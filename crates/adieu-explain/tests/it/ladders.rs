@@ -164,7 +164,7 @@ fn the_rows_of_every_capture_agree_with_the_facts() {
             table.finish(&mut |one| all.push(one));
             let mut rows = 0;
             for one in &all {
-                let verdict = one.connection.judge(Some(one.until));
+                let verdict = one.judge();
                 let ladder = one.ladder.as_ref().expect("it was asked for");
                 let rungs: Vec<_> = ladder
                     .rows()

@@ -1,5 +1,6 @@
 //! What the crate says of captures whose endings are known.
 
+mod attacks;
 mod both;
 mod by_hand;
 mod captures;
@@ -11,4 +12,5 @@ mod ladders;
 mod live;
 mod own;
 mod pages;
+mod words;
 mod zeek;

@@ -73,7 +73,7 @@ pub(crate) fn expected(set: &str) -> Vec<Expected> {
 /// The verdicts of a capture, in the order of the connections' first segments.
 pub(crate) fn verdicts(segments: &[Owned]) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
-    let mut judge = |one: Finished| verdicts.push(one.connection.judge(Some(one.until)));
+    let mut judge = |one: Finished| verdicts.push(one.judge());
     let mut table = Table::new(Limits::default());
     for owned in segments {
         table.observe(&owned.borrowed(), &mut judge);

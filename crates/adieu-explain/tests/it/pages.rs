@@ -25,7 +25,7 @@ struct Taken {
 
 impl Taken {
     fn take(&mut self, one: &Finished) {
-        self.push(one.connection.judge(Some(one.until)), one);
+        self.push(one.judge(), one);
     }
 
     fn push(&mut self, verdict: Verdict, one: &Finished) {
@@ -164,7 +164,7 @@ fn names_from_the_network_and_from_outside_stay_text() {
     let hostile = "\"'/><script>alert(1)</script><img src=x onerror=alert(1)>&amp;]]>\u{1b}\u{202e}\0";
     let mut taken = Taken::default();
     for one in finished("tls12_orderly.pcap") {
-        let mut verdict = one.connection.judge(Some(one.until));
+        let mut verdict = one.judge();
         verdict.server_name = Some(hostile.to_owned());
         taken.push(verdict, &one);
     }
@@ -211,7 +211,7 @@ fn crowd(taken: &mut Taken, count: u32) {
         );
     }
     table.finish(&mut |one| long.ladder = one.ladder);
-    let mut verdict = long.connection.judge(Some(long.until));
+    let mut verdict = long.judge();
     for number in 0..count {
         let host = u16::try_from(number % 60_000).expect("it fits");
         verdict.client = ([0xfd00, 1, 2, 3, 4, 5, 6, host], 40_000).into();
@@ -251,7 +251,7 @@ fn a_page_of_very_many_connections_stays_small() {
 fn the_worst_come_first_and_one_server_does_not_hide_another() {
     let mut taken = Taken::default();
     let one = finished("orderly_client_first.pcap").remove(0);
-    let mut verdict = one.connection.judge(Some(one.until));
+    let mut verdict = one.judge();
     let mut push = |server: [u8; 4], ending, octets, frame| {
         verdict.server = (server, 80).into();
         verdict.ending = Claim::seen(ending);

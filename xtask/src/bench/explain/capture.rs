@@ -207,9 +207,9 @@ mod tests {
         while let Some(frame) = reader.next_frame().expect("it is whole") {
             let Packet::Tcp(segment) = decoder.decode(&frame) else { panic!("frame {}", frame.number) };
             assert_eq!(segment.checksum, Checksum::Good);
-            table.observe(&segment, &mut |one| endings.push(one.connection.judge(Some(one.until)).ending));
+            table.observe(&segment, &mut |one| endings.push(one.judge().ending));
         }
-        table.finish(&mut |one| endings.push(one.connection.judge(Some(one.until)).ending));
+        table.finish(&mut |one| endings.push(one.judge().ending));
         let count = |ending| endings.iter().filter(|one| one.value() == Some(&ending)).count();
         assert_eq!((count(Ending::Graceful), count(Ending::Reset)), (980, 20));
     }

@@ -18,8 +18,9 @@ use std::time::{Duration, UNIX_EPOCH};
 /// ended and who ended it, with the facts behind it. A capture does not show everything, and adieu does not guess what it cannot
 /// know from it.
 ///
-/// Connections of a file are in the order of their first packets. A capture on stdin may still be written to: each connection is
-/// printed two seconds after its end, and Ctrl-C prints those that are open.
+/// Connections of a file are in the order of their first packets, except that one that lasts longer than thousands of others can come
+/// later. A capture on stdin may still be written to: each connection is printed two seconds after its end, and Ctrl-C prints those
+/// that are open.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The captures to read; - is stdin
@@ -84,6 +85,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", env = "ADIEU_UNTIL", hide_env_values = true, value_parser = time)]
     pub(super) until: Option<Timestamp>,
 
+    /// Take segments with a wrong TCP checksum as if it were right
+    ///
+    /// A receiver drops them, so adieu leaves them out. A capture from the sending host can have wrong checksums that the network
+    /// card corrects later (checksum offload).
+    #[arg(long, env = "ADIEU_IGNORE_CHECKSUMS", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new())]
+    pub(super) ignore_checksums: bool,
+
     #[command(flatten)]
     pub(super) live: LiveArgs,
 
@@ -93,7 +102,7 @@ pub(crate) struct Args {
     /// An error is a number or a name. A number that means several things has all of them explained.
     #[arg(long, value_name = "CODE", env = "ADIEU_CODE", hide_env_values = true, allow_hyphen_values = true,
           value_parser = NonEmptyStringValueParser::new(),
-          conflicts_with_all = ["file", "only", "host", "net", "port", "since", "until", "summary", "compare", "both", "follow", "html"])]
+          conflicts_with_all = ["file", "only", "host", "net", "port", "since", "until", "summary", "compare", "both", "follow", "html", "ignore_checksums"])]
     pub(super) code: Option<String>,
 }
 
@@ -107,13 +116,14 @@ pub(super) struct LiveArgs {
     /// them.
     #[arg(long, env = "ADIEU_LIVE", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(),
-          conflicts_with_all = ["file", "only", "since", "until", "summary", "compare", "both", "follow", "html", "code"])]
+          conflicts_with_all = ["file", "only", "since", "until", "summary", "compare", "both", "follow", "html", "ignore_checksums", "code"])]
     pub(super) live: bool,
 
     /// With --live: look again and again until a signal, and show how each program's sockets and descriptors grow [default: every
     /// 2s]
     ///
-    /// It says when a program will have no descriptor left (EMFILE). INTERVAL is the time between two looks, as in --watch=10s.
+    /// It says when a program will have no descriptor left (EMFILE). On a terminal each look replaces the one before;
+    /// elsewhere it adds lines. INTERVAL is the time between two looks, as in --watch=10s.
     #[arg(long, value_name = "INTERVAL", env = "ADIEU_WATCH", hide_env_values = true, num_args = 0..=1,
           require_equals = true, default_missing_value = "2s", value_parser = limit, add = Rules::new().needs("live"))]
     pub(super) watch: Option<Duration>,

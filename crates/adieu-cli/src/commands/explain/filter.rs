@@ -1,4 +1,4 @@
-//! Which connections are printed.
+//! Which connections are printed, and which of their segments count.
 //!
 //! Addresses and ports are asked of each segment, so what is not wanted costs no memory. Times and endings are asked of a whole
 //! connection: it would look cut otherwise.
@@ -6,7 +6,8 @@
 use super::arguments::{Args, Only};
 use adieu_explain::both::Comparison;
 use adieu_explain::format::rfc3339;
-use adieu_explain::segment::{Segment, Timestamp};
+use adieu_explain::packet::Packet;
+use adieu_explain::segment::{Checksum, Segment, Timestamp};
 use adieu_explain::verdict::{Ending, Verdict};
 use clap::ValueEnum;
 use ipnet::IpNet;
@@ -20,6 +21,7 @@ pub(super) struct Filter {
     since: Option<Timestamp>,
     until: Option<Timestamp>,
     only: Vec<Only>,
+    ignores_checksums: bool,
 }
 
 impl Filter {
@@ -31,6 +33,17 @@ impl Filter {
             since: args.since,
             until: args.until,
             only: args.only.clone(),
+            ignores_checksums: args.ignore_checksums,
+        }
+    }
+
+    /// The packet, with a checksum that is not asked about if checksums do not matter.
+    pub(super) fn taken<'p>(&self, packet: Packet<'p>) -> Packet<'p> {
+        match packet {
+            Packet::Tcp(segment) if self.ignores_checksums && segment.checksum == Checksum::Bad => {
+                Packet::Tcp(Segment { checksum: Checksum::Unknown, ..segment })
+            }
+            packet => packet,
         }
     }
 

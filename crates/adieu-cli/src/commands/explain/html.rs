@@ -22,7 +22,7 @@ pub(super) fn run(plan: &Plan, destination: &Destination) -> ExitStatus {
     let mut sources = Vec::new();
     let mut statuses = Vec::new();
     for (number, capture) in plan.captures.iter().enumerate() {
-        let summary = &mut summaries[if plan.what == What::Compare { number } else { 0 }];
+        let summary = &mut summaries[if matches!(plan.what, What::Compare(_)) { number } else { 0 }];
         let passed = take_in(plan, capture, number, summary, &mut bad);
         statuses.push(passed.status);
         sources.push(Source {
@@ -39,8 +39,8 @@ pub(super) fn run(plan: &Plan, destination: &Destination) -> ExitStatus {
     }
     let body = match plan.what {
         What::Connections(_) | What::Follow(_) => Body::Connections(&summaries[0], &bad),
-        What::Summary => Body::Summary(&summaries[0]),
-        What::Compare => Body::Comparison([&summaries[0], &summaries[1]]),
+        What::Summary(_) => Body::Summary(&summaries[0]),
+        What::Compare(_) => Body::Comparison([&summaries[0], &summaries[1]]),
         What::Both(_) => unreachable!("the plan refuses --both with --html"),
     };
     let mut chosen = plan.filter.words();
@@ -66,14 +66,14 @@ fn take_in(plan: &Plan, capture: &Capture, number: usize, summary: &mut Summary,
         What::Follow(end) => {
             (Some(Recording { end: Some(end), rows: ROWS_FOLLOWED, ..RECORDING }), Some(end))
         }
-        What::Summary | What::Compare | What::Both(_) => (None, None),
+        What::Summary(_) | What::Compare(_) | What::Both(_) => (None, None),
     };
     let filter: &Filter = &plan.filter;
     through(capture, filter, recording, &mut |one| {
         if end.is_some_and(|end| !one.connection.ends().contains(&end)) {
             return;
         }
-        let verdict = one.connection.judge(Some(one.until));
+        let verdict = one.judge();
         if filter.wants(&verdict) {
             summary.add(&verdict);
             if recording.is_some() {

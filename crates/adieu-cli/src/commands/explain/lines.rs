@@ -6,13 +6,47 @@ use adieu_explain::table::Reason;
 use adieu_explain::verdict::Verdict;
 use adieu_explain::words;
 use serde::Serialize;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::io::{self, Write};
 
-/// A connection, ready to be printed.
+/// A connection, ready to be printed. Lines are in the order of their connections' first frames.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Line {
     first_frame: u64,
     /// All but what is only known when it is printed: the file, and the number in it. Without the last line end.
     text: Box<str>,
+}
+
+/// How much text waits for its turn at most, in octets.
+const WAITING: usize = 16 << 20;
+
+/// Lines that wait until all that began before them are there.
+///
+/// The room is bounded: a connection that lasts longer than very many others comes after those that had to be printed by then.
+#[derive(Default)]
+pub(super) struct InOrder {
+    lines: BinaryHeap<Reverse<Line>>,
+    octets: usize,
+}
+
+impl InOrder {
+    pub(super) fn push(&mut self, line: Line) {
+        self.octets += line.text.len();
+        self.lines.push(Reverse(line));
+    }
+
+    /// A line that cannot wait longer for want of room.
+    pub(super) fn pop_surplus(&mut self) -> Option<Line> {
+        if self.octets > WAITING { self.pop() } else { None }
+    }
+
+    /// The next line.
+    pub(super) fn pop(&mut self) -> Option<Line> {
+        let Reverse(line) = self.lines.pop()?;
+        self.octets -= line.text.len();
+        Some(line)
+    }
 }
 
 impl Line {
@@ -25,10 +59,6 @@ impl Line {
             Format::Eve => json(&Eve::of(verdict, FlowEnd::from(reason))),
         };
         Self { first_frame: verdict.first.frame, text: text.into_boxed_str() }
-    }
-
-    pub(super) const fn first_frame(&self) -> u64 {
-        self.first_frame
     }
 
     /// `name`: of which capture it is. `number`: the connection's in it. `several`: there are several captures.

@@ -16,6 +16,7 @@ mod plan;
 mod run;
 mod sockets;
 mod summary;
+mod summary_json;
 
 pub(crate) use arguments::Args;
 pub(crate) use guide::GUIDE;

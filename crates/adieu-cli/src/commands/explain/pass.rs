@@ -130,7 +130,7 @@ impl<'r> Pass<'r> {
             Err(error) if error.can_be_repeated() => return Step::Nothing,
             Err(error) => return Step::Over(Some(error)),
         };
-        let packet = self.decoder.decode(&frame);
+        let packet = self.filter.taken(self.decoder.decode(&frame));
         self.counts.add(&packet);
         if let Packet::Tcp(segment) = &packet
             && self.filter.wants_segment(segment)
@@ -175,5 +175,12 @@ pub(super) fn told(name: &str, error: Option<CaptureError>) -> ExitStatus {
 pub(super) fn tell_counts(name: &str, counts: &Counts, evicted: u64) {
     for what in words::passed_over(counts, evicted) {
         complain(&format!("{name}: {what}"));
+    }
+    if counts.bad_checksums * 2 > counts.tcp {
+        complain(&format!(
+            "{name}: {} of {} TCP segments have a wrong checksum and were left out. If the capture was taken on the host that \
+             sent them, its network card was to fill the checksums in (checksum offload): --ignore-checksums takes them as right",
+            counts.bad_checksums, counts.tcp
+        ));
     }
 }

@@ -21,10 +21,10 @@ pub(crate) struct Plan {
 pub(super) enum What {
     /// Each connection.
     Connections(Format),
-    /// How many connections ended how.
-    Summary,
-    /// What changed from the first capture to the second.
-    Compare,
+    /// How many connections ended how; `true`: as JSON.
+    Summary(bool),
+    /// What changed from the first capture to the second; `true`: as JSON.
+    Compare(bool),
     /// The connections of an address and port, segment by segment.
     Follow(SocketAddr),
     /// What two captures of the same connections show together.
@@ -123,15 +123,20 @@ impl Plan {
             let what = What::Both(Form::new(args.format, args.follow)?);
             return Ok(Self { captures, what, filter: Filter::of(args), html: None });
         }
+        let is_json = args.format == Some(Format::Json);
         let what = match (args.summary, args.compare, args.follow) {
             (false, false, None) => What::Connections(args.format.unwrap_or(Format::Text)),
-            _ if args.format.is_some_and(|format| format != Format::Text) => {
+            (.., follow)
+                if args
+                    .format
+                    .is_some_and(|format| format != Format::Text && (!is_json || follow.is_some())) =>
+            {
                 return Err(NoPlan::refused(
-                    "--summary, --compare and --follow are told as text, and in no other --format",
+                    "--summary and --compare are told as text or json, and --follow as text: in no other --format",
                 ));
             }
-            (true, false, None) => What::Summary,
-            (false, true, None) if captures.len() == 2 => What::Compare,
+            (true, false, None) => What::Summary(is_json),
+            (false, true, None) if captures.len() == 2 => What::Compare(is_json),
             (false, true, None) => {
                 return Err(NoPlan::refused(
                     "--compare takes two captures: the one before and the one after",

@@ -5,11 +5,11 @@ use super::both;
 use super::filter::Filter;
 use super::follow::{self, Followed};
 use super::html;
-use super::lines::Line;
+use super::lines::{InOrder, Line};
 use super::live::Live;
 use super::pass::{Pass, Step, open, tell_counts, through, told, unreadable, worst};
 use super::plan::{Capture, Plan, What};
-use super::summary;
+use super::{summary, summary_json};
 use crate::exit::ExitStatus;
 use crate::stdout::{print, to_stdout};
 use adieu_explain::format::ZEEK_HEADER;
@@ -29,18 +29,28 @@ pub(super) fn run(plan: Plan) -> ExitStatus {
     let Plan { captures, what, filter, .. } = plan;
     match what {
         What::Connections(format) => connections(&captures, format, &filter),
-        What::Summary => {
+        What::Summary(is_json) => {
             let mut summary = Summary::default();
             let status = worst(captures.iter().map(|capture| count(capture, &filter, &mut summary)));
-            worst([status, print(summary::tables(&summary).as_bytes())])
+            let printed = if is_json {
+                lines(|out| summary_json::tables(&summary, out))
+            } else {
+                print(summary::tables(&summary).as_bytes())
+            };
+            worst([status, printed])
         }
-        What::Compare => {
+        What::Compare(is_json) => {
             let mut summaries = [Summary::default(), Summary::default()];
             let counted =
                 captures.iter().zip(&mut summaries).map(|(one, summary)| count(one, &filter, summary));
             let status = worst(counted);
             let [before, after] = &summaries;
-            worst([status, print(summary::changes(before, after).as_bytes())])
+            let printed = if is_json {
+                lines(|out| summary_json::changes(before, after, out))
+            } else {
+                print(summary::changes(before, after).as_bytes())
+            };
+            worst([status, printed])
         }
         What::Both(form) => {
             let captures = captures.try_into().expect("the plan has two captures");
@@ -50,10 +60,19 @@ pub(super) fn run(plan: Plan) -> ExitStatus {
     }
 }
 
+/// Prints what `write` writes.
+fn lines(write: impl FnOnce(&mut BufWriter<io::StdoutLock<'_>>) -> io::Result<()>) -> ExitStatus {
+    to_stdout(|| {
+        let mut out = BufWriter::new(io::stdout().lock());
+        write(&mut out)?;
+        out.flush()
+    })
+}
+
 /// Counts the connections of a capture.
 fn count(capture: &Capture, filter: &Filter, summary: &mut Summary) -> ExitStatus {
     let passed = through(capture, filter, None, &mut |one| {
-        let verdict = one.connection.judge(Some(one.until));
+        let verdict = one.judge();
         if filter.wants(&verdict) {
             summary.add(&verdict);
         }
@@ -66,7 +85,7 @@ fn follow_end(capture: &Capture, filter: &Filter, end: SocketAddr) -> ExitStatus
     let mut followed = Followed::default();
     let passed = through(capture, filter, Some(follow::recording(end)), &mut |one| {
         if one.connection.ends().contains(&end) {
-            let verdict = one.connection.judge(Some(one.until));
+            let verdict = one.judge();
             if filter.wants(&verdict) {
                 followed.push(verdict, one.ladder);
             }
@@ -153,18 +172,31 @@ fn explain(capture: &Capture, filter: &Filter, out: &mut Out<impl Write>) -> io:
 /// Explains a file: its connections are in the order of their first frames.
 fn whole(file: impl Read, name: &str, filter: &Filter, out: &mut Out<impl Write>) -> io::Result<ExitStatus> {
     let format = out.format;
-    let mut lines = Vec::new();
+    let (mut lines, mut number) = (InOrder::default(), 0);
     let mut pass = Pass::new(file, Limits::default(), filter);
+    let mut next = |line: Line, out: &mut Out<_>| {
+        number += 1;
+        out.print(name, number, &line)
+    };
     let status = loop {
-        match pass.step(&mut |one| lines.extend(line(&one, filter, format))) {
+        match pass.step(&mut |one| line(&one, filter, format).into_iter().for_each(|line| lines.push(line))) {
             Step::Frame | Step::Nothing => {}
             Step::Over(error) => break told(name, error),
         }
+        while let Some(line) = lines.pop_surplus() {
+            next(line, out)?;
+        }
     };
-    let (counts, evicted) = pass.finish(&mut |one| lines.extend(line(&one, filter, format)));
-    lines.sort_by_key(Line::first_frame);
-    for (number, line) in (1..).zip(&lines) {
-        out.print(name, number, line)?;
+    let mut failed = Ok(());
+    let (counts, evicted) = pass.finish(&mut |one| {
+        line(&one, filter, format).into_iter().for_each(|line| lines.push(line));
+        while let Some(line) = lines.pop_surplus().filter(|_| failed.is_ok()) {
+            failed = next(line, out);
+        }
+    });
+    failed?;
+    while let Some(line) = lines.pop() {
+        next(line, out)?;
     }
     out.writer.flush()?;
     tell_counts(name, &counts, evicted);
@@ -195,6 +227,6 @@ fn live(input: impl Read, filter: &Filter, out: &mut Out<impl Write>) -> io::Res
 
 /// A connection as it is printed. `None`: it is not wanted.
 fn line(one: &Finished, filter: &Filter, format: Format) -> Option<Line> {
-    let verdict = one.connection.judge(Some(one.until));
+    let verdict = one.judge();
     filter.wants(&verdict).then(|| Line::of(&verdict, one.reason, format))
 }

@@ -9,9 +9,10 @@ use std::fmt::Write as _;
 const MOST: usize = 20;
 
 /// The smallest change of a share that is told: a tenth of a percentage point.
-const LEAST: f64 = 0.001;
+pub(super) const LEAST: f64 = 0.001;
 
-const KINDS: [(Kind, &str); 3] = [(Kind::Port, "port"), (Kind::Server, "server"), (Kind::Prefix, "prefix")];
+pub(super) const KINDS: [(Kind, &str); 3] =
+    [(Kind::Port, "port"), (Kind::Server, "server"), (Kind::Prefix, "prefix")];
 
 /// The endings of all connections, and those by port, server and prefix, worst first.
 pub(super) fn tables(summary: &Summary) -> String {

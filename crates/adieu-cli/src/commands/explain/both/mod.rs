@@ -41,7 +41,7 @@ pub(super) fn run(captures: &[Capture; 2], form: Form, filter: &Filter) -> ExitS
             }
         }
     };
-    let status = match read(captures, &names, &mut told) {
+    let status = match read(captures, &names, filter, &mut told) {
         Ok(status) | Err(status) => status,
     };
     lines.sort_by_key(|(place, _)| *place);
@@ -60,6 +60,7 @@ impl Form {
 fn read(
     captures: &[Capture; 2],
     names: &[String; 2],
+    filter: &Filter,
     told_one: &mut impl FnMut(Told),
 ) -> Result<ExitStatus, ExitStatus> {
     let [a, b] = captures;
@@ -81,7 +82,7 @@ fn read(
         match readers[at].next_frame() {
             Ok(Some(frame)) => {
                 both.frame(point, frame.time);
-                let packet = decoders[at].decode(&frame);
+                let packet = filter.taken(decoders[at].decode(&frame));
                 counts[at].add(&packet);
                 if let Packet::Tcp(segment) = &packet {
                     both.observe(point, segment, told_one);

@@ -1,6 +1,7 @@
 //! Looks once, or again and again until a signal comes.
 
 use super::look::{Group, Look, counts};
+use super::screen::Screen;
 use super::text::{self, Change};
 use super::{Plan, json};
 use crate::exit::ExitStatus;
@@ -61,6 +62,7 @@ fn watch(plan: &Plan, interval: Duration, out: &mut impl Write) -> io::Result<Op
     }) {
         return Ok(Some(error));
     }
+    let mut screen = Screen::new().filter(|_| !plan.is_json);
     let mut before: BTreeMap<(u32, String), Before> = BTreeMap::new();
     loop {
         let begun = Instant::now();
@@ -68,7 +70,17 @@ fn watch(plan: &Plan, interval: Duration, out: &mut impl Write) -> io::Result<Op
             Ok(look) => look,
             Err(error) => return Ok(Some(error)),
         };
-        round(plan, &look, &mut before, out)?;
+        match &mut screen {
+            Some(screen) => {
+                let mut page = Vec::new();
+                writeln!(page, "{}, every {} until Ctrl-C\n", now(), humantime::format_duration(interval))?;
+                changes(plan, &look, &mut before, "", &mut page)?;
+                writeln!(page)?;
+                text::write(&look, &plan.filter, &mut page)?;
+                out.write_all(screen.frame(&String::from_utf8_lossy(&page)).as_bytes())?;
+            }
+            None => round(plan, &look, &mut before, out)?,
+        }
         out.flush()?;
         match told.recv_timeout(interval.saturating_sub(begun.elapsed())) {
             Err(RecvTimeoutError::Timeout) => {}
@@ -77,6 +89,7 @@ fn watch(plan: &Plan, interval: Duration, out: &mut impl Write) -> io::Result<Op
     }
 }
 
+/// One look as lines: what has changed, and whether nothing hangs.
 fn round(
     plan: &Plan,
     look: &Look,
@@ -84,6 +97,25 @@ fn round(
     out: &mut impl Write,
 ) -> io::Result<()> {
     let at = now();
+    let prefix = if plan.is_json { at.clone() } else { format!("{at} ") };
+    changes(plan, look, before, &prefix, out)?;
+    if plan.is_json {
+        json::summary(&at, look, &plan.filter, out)
+    } else if look.groups(&plan.filter).is_empty() {
+        writeln!(out, "{at} none of {} TCP sockets hangs", look.survey.total())
+    } else {
+        Ok(())
+    }
+}
+
+/// How each process has changed since the first look that saw it. `at`: what a line begins with, or the time in JSON.
+fn changes(
+    plan: &Plan,
+    look: &Look,
+    before: &mut BTreeMap<(u32, String), Before>,
+    at: &str,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let groups = look.groups(&plan.filter);
     let holding = groups.keys().filter_map(|group| match group {
         Group::Process(pid) => Some(*pid),
@@ -114,16 +146,10 @@ fn round(
             program,
         };
         if plan.is_json {
-            json::write_change(&at, &change, out)?;
+            json::write_change(at, &change, out)?;
         } else {
-            text::write_change(&at, &change, out)?;
+            text::write_change(at, &change, out)?;
         }
     }
-    if plan.is_json {
-        json::summary(&at, look, &plan.filter, out)
-    } else if groups.is_empty() {
-        writeln!(out, "{at} none of {} TCP sockets hangs", look.survey.total())
-    } else {
-        Ok(())
-    }
+    Ok(())
 }

@@ -139,9 +139,9 @@ impl Change {
     }
 }
 
-/// A process in one of several looks.
-pub(super) fn write_change(at: &str, change: &Change, out: &mut impl Write) -> io::Result<()> {
-    write!(out, "{at} {}: ", named(&change.program))?;
+/// A process in one of several looks. `prefix`: what its line begins with.
+pub(super) fn write_change(prefix: &str, change: &Change, out: &mut impl Write) -> io::Result<()> {
+    write!(out, "{prefix}{}: ", named(&change.program))?;
     let kinds: std::collections::BTreeSet<_> = change.now.keys().chain(change.before.keys()).collect();
     let counts = kinds.into_iter().map(|kind| {
         let of = |counts: &BTreeMap<&'static str, u64>| counts.get(kind).copied().unwrap_or_default();
