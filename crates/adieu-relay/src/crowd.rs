@@ -24,7 +24,10 @@ pub(crate) struct Crowd {
 impl Crowd {
     /// There are this many connections, one more than before.
     pub(crate) fn came(&self, open: usize) {
-        self.peak.fetch_max(open, Ordering::AcqRel);
+        // Workers do not take it from each other unless it changes.
+        if open > self.peak.load(Ordering::Acquire) {
+            self.peak.fetch_max(open, Ordering::AcqRel);
+        }
     }
 
     /// There are this many connections, one fewer than before. If a crowd has left, it is told once how large it was, and those who are

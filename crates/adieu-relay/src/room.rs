@@ -87,7 +87,8 @@ impl Room {
 
     /// Waits until one more client may be accepted.
     pub(crate) async fn for_one_more(&self) {
-        loop {
+        // Most often there is.
+        while self.open() >= self.most.load(Ordering::Acquire) {
             let mut freed = pin!(self.freed.notified());
             // Before it is looked, so that nobody leaves unnoticed between the two.
             freed.as_mut().enable();

@@ -235,7 +235,7 @@ impl Serving {
             grace: _,
         } = config;
         let with_interrupt = |upstream: Upstream| {
-            let options = upstream.options.clone().interrupt(&service.abort).for_relay();
+            let options = upstream.options.clone().interrupt(&service.abort).for_relay(&upstream.endpoint);
             upstream.options(options)
         };
         let group = |upstreams: Vec<Upstream>, before| {

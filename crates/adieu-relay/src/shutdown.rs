@@ -5,6 +5,7 @@ use crate::moment;
 use crate::open::OpenConnection;
 use crate::room::Room;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -24,6 +25,8 @@ pub struct Drained {
 pub(crate) struct Shutdown {
     /// By when everything is to be over. `None`: it goes on.
     until: watch::Sender<Option<Instant>>,
+    /// The same in short: each connection asks.
+    has_begun: AtomicBool,
     /// Counts the connections that are open.
     pub(crate) room: Room,
     crowd: Crowd,
@@ -36,6 +39,7 @@ impl Shutdown {
     pub(crate) fn new() -> Self {
         Self {
             until: watch::Sender::new(None),
+            has_begun: AtomicBool::new(false),
             room: Room::new(),
             crowd: Crowd::default(),
             ended: tokio::sync::Notify::new(),
@@ -50,13 +54,14 @@ impl Shutdown {
         let mut is_first = false;
         self.until.send_modify(|at| {
             is_first = at.is_none();
+            self.has_begun.store(true, Ordering::Release);
             *at = Some(at.map_or(until, |at| at.min(until)));
         });
         is_first
     }
 
     pub(crate) fn has_begun(&self) -> bool {
-        self.until.borrow().is_some()
+        self.has_begun.load(Ordering::Acquire)
     }
 
     /// Waits until it begins.

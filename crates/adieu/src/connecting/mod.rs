@@ -89,7 +89,8 @@ impl<'a, H: Opened> Connecting<'a, H> {
     /// Begins; with these first bytes by TCP Fast Open, or without.
     pub(crate) fn new(endpoint: &'a Endpoint, options: &Options, first: Option<&[u8]>) -> Self {
         let (options, tls) = options.clone().with_tls_for(endpoint);
-        let mut link = Link::new(options, Some(Role::Connect), endpoint.to_string());
+        let named = options.named.clone().unwrap_or_else(|| endpoint.to_string().into());
+        let mut link = Link::new(options, Some(Role::Connect), named);
         let begun = tls.map_err(ConnectCause::TlsSetup).and_then(|()| match first {
             Some(first) => link.offer(endpoint, first).map_err(ConnectCause::Option),
             None => Ok(()),

@@ -2,7 +2,7 @@
 
 use super::Link;
 use crate::handle::Handle;
-use adieu_proto::Waiting;
+use adieu_proto::{Time, Waiting};
 use std::time::{Duration, Instant};
 
 /// In place of a moment that is beyond the end of a clock.
@@ -37,9 +37,13 @@ impl<H: Handle> Link<H> {
         self.rare.get_or_insert_default().deferred_until = Some(now.checked_add(limit).unwrap_or(now + FAR));
     }
 
+    /// What a moment is to the core.
+    pub(crate) fn time_of(&self, moment: Instant) -> Time {
+        moment.saturating_duration_since(self.start)
+    }
+
     /// A moment of the core's; one beyond the clock's end is far enough away.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn instant_of(&self, at: adieu_proto::Time) -> Instant {
+    pub(crate) fn instant_of(&self, at: Time) -> Instant {
         self.start.checked_add(at).unwrap_or_else(|| Instant::now() + FAR)
     }
 

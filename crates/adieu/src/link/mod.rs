@@ -226,7 +226,7 @@ impl<H: Handle> Link<H> {
 
     /// From now on the time is what the program says.
     pub(crate) fn set_time(&mut self, now: Instant) {
-        self.told_time = Some(now.saturating_duration_since(self.start));
+        self.told_time = Some(self.time_of(now));
     }
 
     /// The time is what the system's clock says again.

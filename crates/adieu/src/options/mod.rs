@@ -83,9 +83,11 @@ impl ConnectOptions {
 
     /// The connection is for a [relay](crate::tokio::relay()), of which most are over in no time. The default of
     /// [`SocketOptions::keep_alive`] is left to the relay, which sets it once it has lasted for a second. And a connection that is there
-    /// as soon as it was asked for, as on the loopback interface, is not waited for.
+    /// as soon as it was asked for, as on the loopback interface, is not waited for. All connections with these options are to this
+    /// endpoint, whose text they share.
     #[doc(hidden)]
-    pub fn for_relay(mut self) -> Self {
+    pub fn for_relay(mut self, endpoint: &Endpoint) -> Self {
+        self.0.named = Some(endpoint.to_string().into());
         self.0.socket.is_for_relay = true;
         self
     }
@@ -313,6 +315,8 @@ pub struct Asked {
     pub(crate) addresses: Option<Arc<[SocketAddr]>>,
     /// What is sent before TLS, and before the stream.
     pub(crate) preface: Option<Arc<[u8]>>,
+    /// The text of the one endpoint that these options are for, if they are for one.
+    pub(crate) named: Option<Arc<str>>,
 }
 
 impl Deref for Options {

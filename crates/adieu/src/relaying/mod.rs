@@ -26,7 +26,7 @@ use crate::link::HandshakeTurn;
 use adieu_proto::{Time, Waiting};
 use gate::Gates;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How many pieces are passed on at most before an interrupt or a deadline counts.
 const LAST_MOVES: u32 = 64;
@@ -54,9 +54,9 @@ pub(crate) struct Relay {
 
 impl Relay {
     pub(crate) fn begin<H: Handle>(a: &mut Peer<H>, b: &mut Peer<H>, options: &RelayOptions) -> Self {
+        let now = Instant::now();
         for peer in [&mut *a, &mut *b] {
-            let now = peer.link.now();
-            peer.link.core.join_relay(now, options.idle_timeout, options.flush_timeout);
+            peer.link.core.join_relay(peer.link.time_of(now), options.idle_timeout, options.flush_timeout);
             peer.begin_relay();
         }
         // Most clients have said something by the time that their other side is there. To try costs less than to be told.
@@ -69,7 +69,7 @@ impl Relay {
             progress: options.progress.clone(),
             gates: options.faults.as_deref().and_then(Gates::new),
             nap: None,
-            settles_at: Some(a.link.now() + YOUNG),
+            settles_at: Some(a.link.time_of(now) + YOUNG),
         }
     }
 
@@ -98,7 +98,7 @@ impl Relay {
         };
         let told = (!a_is_hidden && pass_cut_on(a, b)) | (!b_is_hidden && pass_cut_on(b, a));
         if let Some(progress) = self.progress.as_ref().filter(|_| shaken || moved) {
-            progress.note(&a.link.core, &b.link.core);
+            progress.note(&a.link.core, &b.link.core, a.link.instant_of(a.link.now()));
         }
         shaken || told || (moved && self.may_move_more(a, b))
     }

@@ -84,8 +84,8 @@ impl RelayProgress {
         self.since.elapsed()
     }
 
-    /// Something has moved.
-    pub(super) fn note(&self, a: &Connection, b: &Connection) {
+    /// Something has moved now.
+    pub(super) fn note(&self, a: &Connection, b: &Connection, now: Instant) {
         for (ended, core) in self.ended.iter().zip([a, b]) {
             ended.store(core.peer_has_ended(), Ordering::Relaxed);
         }
@@ -93,7 +93,8 @@ impl RelayProgress {
         for (place, count) in [a.received, b.accepted, b.received, a.accepted].into_iter().enumerate() {
             self.counts[place].store(count, Ordering::Relaxed);
         }
-        let moved = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let since = now.saturating_duration_since(self.since);
+        let moved = u64::try_from(since.as_micros()).unwrap_or(u64::MAX);
         self.moved.store(moved, Ordering::Relaxed);
     }
 }

@@ -29,7 +29,7 @@ fn relay_after(before: impl FnOnce(&TcpStream)) -> (TcpStream, TcpStream, OwnedF
             tell.send(listener.local_endpoint().to_string()).expect("somebody waits");
             let client = listener.accept().await.expect("a client");
             may_begin.recv().expect("somebody tells");
-            let options = ConnectOptions::new().for_relay();
+            let options = ConnectOptions::new().for_relay(&onward);
             let server = adieu::tokio::connect(&onward, &options).await.expect("it listens");
             let socket = server.socket().expect("it is open").try_clone_to_owned().expect("descriptors");
             show.send(socket).expect("somebody waits");
@@ -93,13 +93,12 @@ fn an_upstream_that_is_silent_is_asked_if_it_lives_once_the_relay_has_lasted() {
 }
 
 /// Our system may put the answer off while it has much to do, but not again and again.
-#[cfg(target_os = "linux")]
 #[test]
 fn an_upstream_on_this_machine_is_there_without_a_wait() {
     bounded("a connection without a wait", || {
         let upstream = places::listener();
         let onward: Endpoint = upstream.local_addr().expect("bound").into();
-        let options = ConnectOptions::new().for_relay();
+        let options = ConnectOptions::new().for_relay(&onward);
         let is_at_once = || {
             runtime().block_on(async {
                 let mut connecting = Box::pin(adieu::tokio::connect(&onward, &options));
