@@ -34,8 +34,13 @@ pub(crate) fn duration(text: &str) -> anyhow::Result<Duration> {
             "time unit needed: write {text}s for seconds, or a duration such as 500ms or 1m30s"
         ));
     }
-    humantime::parse_duration(text)
-        .map_err(|error| anyhow!("{error}; write a duration such as 500ms, 2s or 1m30s"))
+    humantime::parse_duration(text).map_err(|error| match error {
+        humantime::DurationError::UnknownUnit { .. } => {
+            anyhow!("{error}; write a duration such as 500ms, 2s or 1m30s")
+        }
+        // Its other words are a parser's.
+        _ => anyhow!("write a duration such as 500ms, 2s or 1m30s"),
+    })
 }
 
 /// A duration that bounds something, so it cannot be zero.

@@ -19,7 +19,6 @@ pub(crate) const GUIDE: Guide = Guide {
         ("follow", "draw the segments of these connections"),
         ("html", "write a page for a ticket"),
         ("live", "look at this machine's sockets that hang (Linux)"),
-        ("watch", "with --live: look again and again"),
         ("code", "say what an error, exit status or TLS alert means"),
     ],
     examples: &[

@@ -108,7 +108,7 @@ pub(crate) struct Args {
 
     /// After SIGTERM: how long open connections may take to finish
     #[arg(long, value_name = "DURATION", default_value = "10s", env = "ADIEU_GRACE", hide_env_values = true,
-          value_parser = humantime::parse_duration)]
+          value_parser = crate::options::durations::duration)]
     pub(super) grace: Duration,
 
     #[command(flatten)]

@@ -45,7 +45,7 @@ pub(crate) struct Args {
 
     /// With --keep-open, after SIGTERM: how long the running transfer may take to finish
     #[arg(long, value_name = "DURATION", default_value = "10s", env = "ADIEU_GRACE", hide_env_values = true,
-          value_parser = humantime::parse_duration,
+          value_parser = crate::options::durations::duration,
           add = Rules::new().needs("keep_open"))]
     pub(super) grace: Duration,
 
