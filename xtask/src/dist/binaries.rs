@@ -8,6 +8,7 @@
 use super::steps::Steps;
 use super::target::Target;
 use super::trial::program::Runner;
+use super::trial::root::succeed;
 use super::{Plan, mebibytes};
 use crate::parts::{self, CARGO, RUST, RUSTC};
 use crate::{cargo, root};
@@ -55,8 +56,9 @@ fn try_it(target: &Target, program: &Path) -> Result<String> {
         let runner = Runner::inside(folder.path().as_os_str(), "/adieu");
         let said = runner.use_it()?;
         runner
-            .refuse(&["connect", "tls://127.0.0.1:1"], 3, "--ca")
+            .refuse(&["connect", "tls://127.0.0.1:1"], 2, "--ca")
             .context("without roots it must say how to do without")?;
+        finds_names_by_itself(folder.path(), &runner)?;
         return Ok(format!("{said} in an empty root"));
     };
     if launcher == "wine" {
@@ -65,6 +67,28 @@ fn try_it(target: &Target, program: &Path) -> Result<String> {
     }
     let said = Runner::new([launcher.as_ref(), copy.as_os_str()]).use_it()?;
     Ok(format!("{said} under {launcher}"))
+}
+
+/// A way to a name that is a shared library of the system's is not loaded: there it ends every program that does.
+fn finds_names_by_itself(root: &Path, runner: &Runner) -> Result<()> {
+    // Where static programs of Debian's C library look.
+    let (configuration, libraries) = (root.join("etc"), root.join("lib/x86_64-linux-gnu"));
+    for folder in [&configuration, &libraries] {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(configuration.join("nsswitch.conf"), "hosts: deadly files\nservices: deadly files\n")?;
+    fs::write(configuration.join("hosts"), "127.0.0.1 a-name-of-the-test\n")?;
+    let source = root.join("deadly.c");
+    fs::write(&source, "__attribute__((constructor)) static void loaded(void) { __builtin_trap(); }\n")?;
+    let library = libraries.join("libnss_deadly.so.2");
+    succeed(Command::new("gcc").args(["-shared", "-nostdlib", "-fPIC", "-o"]).arg(library).arg(source))?;
+    runner
+        .refuse(&["connect", "a-name-of-the-test:1"], 3, "127.0.0.1")
+        .context("a name in the file of hosts")?;
+    runner
+        .refuse(&["connect", "no-such-name.invalid:1"], 3, "no-such-name")
+        .context("a name that nobody has")?;
+    runner.refuse(&["connect", "127.0.0.1:no-such-service"], 2, "no-such-service").context("a service")
 }
 
 /// Builds the program of `sources` for a target, and returns where it is. What is built on the way is put below `work`.

@@ -1,17 +1,15 @@
 //! The C library as a package: shared and static library, header, pkg-config file, and its documentation.
 
 use super::layout::{self, Family, Tree};
-use super::{Plan, VERSION, binaries, components, licences, packages, target};
+use super::{Plan, binaries, components, licences, packages, target};
 use crate::capi::{self, Place};
 use crate::{cargo, root};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Debian's folder of libraries for this machine.
 const DEBIAN_LIBRARIES: &str = "lib/x86_64-linux-gnu";
-
-const SONAME: &str = concat!("libadieu.so.", env!("CARGO_PKG_VERSION_MAJOR"));
 
 /// The package's name, which each family makes in its own way.
 pub(super) fn package(family: Family) -> &'static str {
@@ -58,9 +56,6 @@ pub(super) fn build(plan: &Plan) -> Result<String> {
 pub(super) fn stage(plan: &Plan, family: Family, below: &Path) -> Result<()> {
     let tree = Tree { below };
     tree.copy(&built(plan, family).join("usr"), "usr")?;
-    if family == Family::RedHat {
-        replace_links(&tree)?;
-    }
     let package = package(family);
     let documents = format!("usr/share/doc/{package}");
     tree.copy(&root()?.join("docs/c.md"), &format!("{documents}/c.md"))?;
@@ -68,16 +63,4 @@ pub(super) fn stage(plan: &Plan, family: Family, below: &Path) -> Result<()> {
     let components = components::of("adieu-capi", target::ALL[0].triple)?;
     let third_party = licences::third_party(&components, &[target::STD])?;
     layout::licences(family, &tree, package, &third_party, &packages::changelog(plan, package)?)
-}
-
-/// cargo-generate-rpm has no links: the library is called by its soname, and what is linked against is a script for the linker.
-///
-/// Source: the manual of GNU ld, "Implicit Linker Scripts".
-fn replace_links(tree: &Tree<'_>) -> Result<()> {
-    let folder = tree.below.join("usr/lib64");
-    for name in ["libadieu.so", SONAME] {
-        fs::remove_file(folder.join(name)).with_context(|| format!("there is no {name}"))?;
-    }
-    fs::rename(folder.join(format!("libadieu.so.{VERSION}")), folder.join(SONAME))?;
-    tree.put("usr/lib64/libadieu.so", format!("INPUT(/usr/lib64/{SONAME})\n").as_bytes(), 0o644)
 }

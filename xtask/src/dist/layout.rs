@@ -115,6 +115,12 @@ fn copyright(mit: &str) -> String {
     )
 }
 
+/// What the book is made with, and nobody reads.
+fn is_source_of_the_book(path: &Path) -> bool {
+    let is = |name: &str| path.file_name().is_some_and(|found| found == name);
+    is("book.toml") || is("SUMMARY.md") || path.extension().is_some_and(|extension| extension == "msc")
+}
+
 fn completion(family: Family, shell: &str) -> Result<String> {
     Ok(match (shell, family) {
         ("bash", _) => "usr/share/bash-completion/completions/adieu".into(),
@@ -159,7 +165,7 @@ impl Tree<'_> {
             .collect::<std::io::Result<_>>()?;
         entries.sort();
         ensure!(!entries.is_empty(), "{} is empty", from.display());
-        for entry in entries {
+        for entry in entries.into_iter().filter(|entry| !is_source_of_the_book(entry)) {
             let name = entry.file_name().and_then(|name| name.to_str()).context("a name in ASCII")?;
             self.copy(&entry, &format!("{to}/{name}"))?;
         }

@@ -1,32 +1,32 @@
 //! Packages for Debian's and Red Hat's families of systems: `adieu` for each machine, and the C library for this one.
 //!
-//! cargo-deb and cargo-generate-rpm make them, from a tree that [`layout`] has made: what is in a package is said once, there, and
-//! their sections in the manifests only say which tree.
+//! cargo-deb and rpmbuild make them, from a tree that [`layout`] has made: what is in a package is said once, there.
+//!
+//! cargo-generate-rpm is not used. Its packages own no folders (`dir = true` of 0.21 fails), so an empty /usr/share/doc/adieu would
+//! stay after a removal; it has no links, which a C library needs; and with OpenPGP in it, it takes minutes to build.
 
 use super::layout::{self, Contents, Family};
 use super::steps::Steps;
 use super::target::Target;
+use super::trial::root::succeed;
 use super::trial::{debian, red_hat};
 use super::{Plan, VERSION, c_library, mebibytes, pages, target};
 use crate::parts::{self, Part};
 use crate::{cargo, root};
 use anyhow::{Context, Result, ensure};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The trees, where the manifests look for them.
 const STAGE: &str = "target/dist-build/stage";
 
 impl Family {
     /// What makes its packages, and where that is had.
-    fn maker(self) -> (&'static str, Part) {
+    fn maker(self) -> Part {
         match self {
-            Self::Debian => ("deb", ("cargo-deb", "cargo-deb (cargo install --locked cargo-deb)")),
-            Self::RedHat => (
-                "generate-rpm",
-                ("cargo-generate-rpm", "cargo-generate-rpm (cargo install --locked cargo-generate-rpm)"),
-            ),
+            Self::Debian => ("cargo-deb", "cargo-deb (by cargo install --locked cargo-deb)"),
+            Self::RedHat => ("rpmbuild", "rpm"),
         }
     }
 
@@ -125,33 +125,56 @@ fn package_up(
     stage: &Path,
     target: &Target,
 ) -> Result<String> {
-    let (subcommand, part) = family.maker();
-    parts::require(&[part])?;
+    parts::require(&[family.maker()])?;
     let path = plan.out.join(family.file(package, target)?);
-    let mut command = cargo()?;
-    command.arg(subcommand).env("SOURCE_DATE_EPOCH", plan.epoch.to_string());
     match family {
-        Family::Debian => {
-            command.args(["--no-build", "--no-strip", "--package", krate, "--target", target.triple]);
-            command.args(["--deb-revision", "1", "--output"]).arg(&path)
-        }
-        Family::RedHat => {
-            let assets = plan.work.join(format!("{krate}.toml"));
-            fs::write(&assets, red_hat_assets(stage)?)?;
-            command.arg("--metadata-overwrite").arg(&assets);
-            command.args(["--package", &format!("crates/{krate}"), "--target", target.triple]);
-            command.args(["--payload-compress", "xz", "--output"]).arg(&path)
-        }
-    };
-    let output = command.output().context("cargo does not start")?;
-    ensure!(
-        output.status.success(),
-        "cargo {subcommand}: {}\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
-    ensure!(path.is_file(), "cargo {subcommand} has not made {}", path.display());
+        Family::Debian => debian_package(plan, krate, target, &path)?,
+        Family::RedHat => red_hat_package(plan, package, stage, target, &path)?,
+    }
+    ensure!(path.is_file(), "{} was not made", path.display());
     mebibytes(&path)
+}
+
+fn debian_package(plan: &Plan, krate: &str, target: &Target, path: &Path) -> Result<()> {
+    let mut command = cargo()?;
+    command
+        .args(["deb", "--no-build", "--no-strip", "--package", krate, "--target", target.triple])
+        .args(["--deb-revision", "1", "--output"])
+        .arg(path)
+        .env("SOURCE_DATE_EPOCH", plan.epoch.to_string());
+    if plan.quick {
+        // Compressed fast: it is only tried.
+        command.arg("--fast");
+    }
+    succeed(&mut command)
+}
+
+fn red_hat_package(plan: &Plan, package: &str, stage: &Path, target: &Target, path: &Path) -> Result<()> {
+    let machine = target.machine.context("it has packages")?.rpm;
+    let files = stage.with_extension("files");
+    fs::write(&files, red_hat_files(stage)?)?;
+    let folder = plan.work.join("rpmbuild");
+    let compression = if plan.quick { "w1.gzdio" } else { "w6.xzdio" };
+    let mut command = Command::new("rpmbuild");
+    command.args(["-bb", "--target", machine]).env("SOURCE_DATE_EPOCH", plan.epoch.to_string());
+    for (name, value) in [
+        ("_topdir", folder.display().to_string().as_str()),
+        ("stage", &stage.display().to_string()),
+        ("release_version", VERSION),
+        ("_binary_payload", compression),
+        // What would differ from machine to machine, and from build to build.
+        ("_buildhost", "localhost"),
+        ("use_source_date_epoch_as_buildtime", "1"),
+        ("clamp_mtime_to_source_date_epoch", "1"),
+        ("_build_id_links", "none"),
+    ] {
+        command.args(["--define", &format!("{name} {value}")]);
+    }
+    succeed(command.arg(root()?.join(format!("packaging/rpm/{package}.spec"))))?;
+    let name = path.file_name().context("it has a name")?;
+    fs::copy(folder.join("RPMS").join(machine).join(name), path)
+        .with_context(|| format!("rpmbuild has not made {}", name.display()))?;
+    Ok(())
 }
 
 /// Folders that every system has: a package that owned one would remove it. Others are each package's own that puts a file there.
@@ -172,31 +195,26 @@ const EVERYBODYS: [&str; 14] = [
     "usr/share/man/man7",
 ];
 
-/// Every file and folder of a tree, as cargo-generate-rpm is told them: it makes folders by itself, and leaves those behind.
-fn red_hat_assets(stage: &Path) -> Result<String> {
+/// The files and folders of a tree that a package owns, as `%files -f` of rpmbuild reads them.
+fn red_hat_files(stage: &Path) -> Result<String> {
     let mut lines = Vec::new();
     list(stage, Path::new("usr"), &mut lines)?;
     lines.sort();
-    Ok(format!("assets = [\n{}]\n", lines.concat()))
+    Ok(lines.concat())
 }
 
 fn list(stage: &Path, folder: &Path, lines: &mut Vec<String>) -> Result<()> {
     if !EVERYBODYS.iter().any(|known| Path::new(known) == folder) {
-        let dest = Path::new("/").join(folder);
-        lines.push(format!("    {{ dir = true, dest = '{}', mode = '755' }},\n", dest.display()));
+        lines.push(format!("%dir \"/{}\"\n", folder.display()));
     }
     for entry in fs::read_dir(stage.join(folder))? {
         let entry = entry?;
         let name = folder.join(entry.file_name());
         if entry.file_type()?.is_dir() {
             list(stage, &name, lines)?;
-            continue;
+        } else {
+            lines.push(format!("\"/{}\"\n", name.display()));
         }
-        ensure!(entry.file_type()?.is_file(), "cargo-generate-rpm has no links: {}", name.display());
-        let mode = entry.metadata()?.permissions().mode() & 0o777;
-        let (source, dest) = (entry.path(), Path::new("/").join(&name));
-        let (source, dest) = (source.display(), dest.display());
-        lines.push(format!("    {{ source = '{source}', dest = '{dest}', mode = '{mode:o}' }},\n"));
     }
     Ok(())
 }
@@ -228,12 +246,9 @@ mod tests {
         let tree = layout::Tree { below: folder.path() };
         tree.put("usr/bin/adieu", b"a program", 0o755).expect("there is room");
         tree.put("usr/share/doc/adieu/README.md", b"a text", 0o644).expect("there is room");
-        let assets = red_hat_assets(folder.path()).expect("it can be listed");
-        let folders: Vec<_> = assets.lines().filter(|line| line.contains("dir = true")).collect();
-        assert_eq!(folders, ["    { dir = true, dest = '/usr/share/doc/adieu', mode = '755' },"]);
-        assert!(assets.contains("dest = '/usr/bin/adieu', mode = '755' }"), "{assets}");
-        assert!(assets.contains("dest = '/usr/share/doc/adieu/README.md', mode = '644' }"), "{assets}");
-        std::os::unix::fs::symlink("adieu", folder.path().join("usr/bin/nc")).expect("there is room");
-        assert!(red_hat_assets(folder.path()).is_err());
+        let files = red_hat_files(folder.path()).expect("it can be listed");
+        let expected =
+            "\"/usr/bin/adieu\"\n\"/usr/share/doc/adieu/README.md\"\n%dir \"/usr/share/doc/adieu\"\n";
+        assert_eq!(files, expected);
     }
 }

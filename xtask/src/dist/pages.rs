@@ -1,6 +1,7 @@
 //! Manual pages and completions, by the built program itself: it has them from its own definitions.
 
 use anyhow::{Context, Result, ensure};
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -12,13 +13,40 @@ pub(super) const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
 
 /// The manual pages that the program makes, each with the name of its file, such as `adieu-relay.1`.
 pub(super) fn manual(program: &Path) -> Result<Vec<Page>> {
+    let folder = tempfile::tempdir()?;
+    let all = folder.path().to_str().context("a temporary folder has a name in UTF-8")?;
+    let mut pages = if say(program, &["man", "--help"])?.contains("--all") {
+        say(program, &["man", "--all", all])?;
+        written(folder.path())?
+    } else {
+        one_by_one(program)?
+    };
+    pages.sort();
+    ensure!(pages.len() > 5, "adieu makes {} manual pages", pages.len());
+    for (name, text) in &pages {
+        ensure!(text.contains(".TH "), "{name} is no manual page");
+    }
+    Ok(pages)
+}
+
+/// Pages in folders such as man1.
+fn written(folder: &Path) -> Result<Vec<Page>> {
+    let mut pages = Vec::new();
+    for section in fs::read_dir(folder)? {
+        for page in fs::read_dir(section?.path())? {
+            let page = page?;
+            let name = page.file_name().into_string().ok().context("a page has a name in ASCII")?;
+            pages.push((name, fs::read_to_string(page.path())?));
+        }
+    }
+    Ok(pages)
+}
+
+/// A program that has not `man --all` yet has a page of its own for each command of its help.
+fn one_by_one(program: &Path) -> Result<Vec<Page>> {
     let mut pages = vec![("adieu.1".to_owned(), say(program, &["man"])?)];
     for command in commands(&say(program, &["--help"])?) {
         pages.push((format!("adieu-{command}.1"), say(program, &["man", &command])?));
-    }
-    ensure!(pages.len() > 5, "the help names {} commands", pages.len() - 1);
-    for (name, text) in &pages {
-        ensure!(text.contains(".TH "), "{name} is no manual page");
     }
     Ok(pages)
 }
@@ -57,6 +85,19 @@ fn say(program: &Path, arguments: &[&str]) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pages_are_read_from_the_folders_of_their_sections() {
+        let folder = tempfile::tempdir().expect("there is room");
+        for (section, name) in [("man1", "adieu.1"), ("man7", "adieu-protocol.7")] {
+            fs::create_dir(folder.path().join(section)).expect("there is room");
+            fs::write(folder.path().join(section).join(name), section).expect("there is room");
+        }
+        let mut pages = written(folder.path()).expect("they can be read");
+        pages.sort();
+        let page = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+        assert_eq!(pages, [page("adieu-protocol.7", "man7"), page("adieu.1", "man1")]);
+    }
 
     #[test]
     fn commands_are_the_first_words_under_their_heading() {

@@ -220,7 +220,11 @@ fn asks(endpoint: &Endpoint) -> bool {
 
 /// It tells its cause itself.
 fn unusable(error: &ConfigError) -> anyhow::Error {
-    anyhow!("TLS cannot be spoken: {error}")
+    let how_else = match error {
+        ConfigError::NoRoots { .. } => " with --ca; --pin trusts one certificate without any",
+        _ => "",
+    };
+    anyhow!("TLS cannot be spoken: {error}{how_else}")
 }
 
 impl Common {

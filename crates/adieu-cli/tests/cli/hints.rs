@@ -20,6 +20,17 @@ fn said_with(variables: &[(&str, &str)], args: &[&str]) -> (Option<i32>, String)
     (output.status.code(), text(&output.stderr))
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn where_there_are_no_roots_it_says_how_to_do_without() {
+    let nowhere = "/nonexistent";
+    let variables = [("SSL_CERT_FILE", nowhere), ("SSL_CERT_DIR", nowhere)];
+    let (status, said) = said_with(&variables, &["connect", "tls://127.0.0.1:1"]);
+    assert_eq!(status, Some(2), "{said}");
+    let advice = "install them (ca-certificates), or name a file with --ca; --pin trusts one certificate without any\n";
+    assert!(said.contains("no root certificates are found") && said.ends_with(advice), "{said}");
+}
+
 #[test]
 fn what_cannot_be_an_endpoint_says_what_to_write_instead() {
     for (args, sentence) in [

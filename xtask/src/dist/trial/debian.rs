@@ -33,6 +33,7 @@ pub(in super::super) fn c_library(plan: &Plan, package: &Path) -> Result<String>
 fn around(root: &Root, package: &Path, name: &str, body: impl FnOnce() -> Result<()>) -> Result<String> {
     let before = root.snapshot()?;
     root.dpkg(&[OsStr::new("--install"), package.as_os_str()])?;
+    root.sh(&format!("dpkg --verify {name}"))?;
     let installed = before.differences(&root.snapshot()?).len();
     ensure!(installed > 3, "dpkg has installed {installed} files");
     body()?;

@@ -22,7 +22,7 @@ const LEFT_OUT: [&str; 5] =
     ["/usr/share/doc/", "/usr/share/man/", "/usr/share/locale/", "/usr/share/info/", "/usr/share/lintian/"];
 
 /// Folders that every system has, also if no package of this root brings them.
-const FOLDERS: [&str; 15] = [
+const FOLDERS: [&str; 16] = [
     "dev",
     "etc/alternatives",
     "etc/ld.so.conf.d",
@@ -38,6 +38,7 @@ const FOLDERS: [&str; 15] = [
     "usr/share/man/man1",
     "usr/share/man/man7",
     "var/log",
+    "var/tmp",
 ];
 
 /// What dpkg has of its own.
