@@ -200,7 +200,7 @@ fn what_waits_for_missing_octets_is_bounded() {
         ] {
             let payload_len = u32::try_from(payload.len()).expect("it is short");
             let segment =
-                Segment { sequence, flags, payload, payload_len, ..Segment::between(client, server) };
+                Segment { flags, sequence, payload, payload_len, ..Segment::between(client, server) };
             table.observe(&segment, &mut |one| left.push(one));
             assert!(table.held <= 50_000, "{}", table.held);
         }

@@ -179,7 +179,11 @@ fn whole(file: impl Read, name: &str, filter: &Filter, out: &mut Out<impl Write>
         out.print(name, number, &line)
     };
     let status = loop {
-        match pass.step(&mut |one| line(&one, filter, format).into_iter().for_each(|line| lines.push(line))) {
+        match pass.step(&mut |one| {
+            if let Some(line) = line(&one, filter, format) {
+                lines.push(line);
+            }
+        }) {
             Step::Frame | Step::Nothing => {}
             Step::Over(error) => break told(name, error),
         }
@@ -189,7 +193,9 @@ fn whole(file: impl Read, name: &str, filter: &Filter, out: &mut Out<impl Write>
     };
     let mut failed = Ok(());
     let (counts, evicted) = pass.finish(&mut |one| {
-        line(&one, filter, format).into_iter().for_each(|line| lines.push(line));
+        if let Some(line) = line(&one, filter, format) {
+            lines.push(line);
+        }
         while let Some(line) = lines.pop_surplus().filter(|_| failed.is_ok()) {
             failed = next(line, out);
         }

@@ -114,7 +114,7 @@ struct Whole<'a> {
 
 /// How many of a group's connections had an ending.
 #[derive(Serialize)]
-struct Share {
+struct Part {
     count: u64,
     connections: u64,
     share: f64,
@@ -125,13 +125,13 @@ struct Changed {
     #[serde(flatten)]
     group: By,
     ending: &'static str,
-    before: Share,
-    after: Share,
+    before: Part,
+    after: Part,
 }
 
 impl Changed {
     fn of(change: &Change) -> Self {
-        let share = |tally: &Tally, share| Share {
+        let share = |tally: &Tally, share| Part {
             count: tally.of(change.ending),
             connections: tally.connections(),
             share,
