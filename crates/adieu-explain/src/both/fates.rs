@@ -12,7 +12,7 @@ use super::{
 use crate::{
     observed::Record,
     segment::{Checksum, Timestamp},
-    verdict::{Grade, JudgedReset, Verdict},
+    verdict::{Actor, Grade, JudgedReset, Sign, Verdict},
 };
 use serde::Serialize;
 
@@ -65,10 +65,17 @@ const fn judged(fate: Fate, grade: Grade) -> Judged {
 
 /// The fates of all records of both captures.
 pub(super) fn fates(course: &Course, verdicts: [&Verdict; 2], diverged: [bool; 2]) -> [Vec<Judged>; 2] {
-    let answers = verdicts.map(answers);
+    let looks: [Vec<Looks>; 2] = verdicts.map(|verdict| verdict.resets.iter().map(Looks::of).collect());
+    let maker = [Point::A, Point::B].into_iter().any(|point| {
+        let view = course.view(point);
+        let alone = view.records.iter().zip(&view.links).filter(|(_, link)| **link == Link::None);
+        alone.map(|(record, _)| record.frame).any(|frame| {
+            looks[point.index()].iter().any(|one| one.frame == frame && one.form == Form::Foreign)
+        })
+    });
     let facts = [Point::A, Point::B].map(|point| Facts::of(course.view(point)));
     let mut fates = [Point::A, Point::B].map(|point| {
-        let judge = Judge { course, facts: &facts, diverged, complete: [false; 2], answers: &answers };
+        let judge = Judge { course, facts: &facts, diverged, complete: [false; 2], looks: &looks, maker };
         judge.all(point, |record| record.length() > 0 && !record.flags.rst())
     });
     let missed = |point: Point, fates: &[Vec<Judged>; 2]| {
@@ -77,7 +84,7 @@ pub(super) fn fates(course: &Course, verdicts: [&Verdict; 2], diverged: [bool; 2
     for point in [Point::A, Point::B] {
         let complete = course.view(point.other()).blind.is_none() && !missed(point.other(), &fates);
         let complete = [0, 1].map(|side| complete && shows_all(course.view(point), side));
-        let judge = Judge { course, facts: &facts, diverged, complete, answers: &answers };
+        let judge = Judge { course, facts: &facts, diverged, complete, looks: &looks, maker };
         let rest = judge.all(point, |record| record.length() == 0 || record.flags.rst());
         let view = course.view(point);
         for (at, one) in rest.into_iter().enumerate() {
@@ -199,18 +206,43 @@ struct Judge<'a> {
     diverged: [bool; 2],
     /// The capture that does not have the record has everything else of this side.
     complete: [bool; 2],
-    /// Of each capture the RSTs that answer a segment: the frame, and after how long it came, in nanoseconds.
-    answers: &'a [Answers; 2],
+    /// The RSTs of each capture.
+    looks: &'a [Vec<Looks>; 2],
+    /// One of the RSTs that only one capture has looks foreign: something between makes RSTs.
+    maker: bool,
 }
 
-type Answers = Vec<(u64, i64)>;
+/// How an RST looks in the capture that has it.
+#[derive(Clone, Copy, Debug)]
+struct Looks {
+    frame: u64,
+    /// After how long it came, if it answers a segment, in nanoseconds.
+    after: Option<i64>,
+    form: Form,
+}
 
-fn answers(verdict: &Verdict) -> Answers {
-    let answer = |reset: &JudgedReset| {
-        let (seen, _) = reset.answers?;
-        Some((reset.seen.frame, nanoseconds(seen.time, reset.seen.time)))
-    };
-    verdict.resets.iter().filter_map(answer).collect()
+/// Whether an RST looks like one of the side in whose name it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// It does not, or it cannot be told.
+    Foreign,
+    /// It does.
+    Usual,
+    /// It does, and it has the next IP identification of the side's counter.
+    Counted,
+}
+
+impl Looks {
+    fn of(reset: &JudgedReset) -> Self {
+        let usual = reset.by.value().is_some_and(|actor| *actor == Actor::from(reset.name_of));
+        let form = match usual {
+            true if reset.signs.contains(&Sign::NextIpId) => Form::Counted,
+            true => Form::Usual,
+            false => Form::Foreign,
+        };
+        let after = reset.answers.map(|(seen, _)| nanoseconds(seen.time, reset.seen.time));
+        Self { frame: reset.seen.frame, after, form }
+    }
 }
 
 impl Judge<'_> {
@@ -329,18 +361,27 @@ impl Judge<'_> {
             let hops = &own.hop_limits[side];
             let other_hops = !hops.is_empty() && !hops.iter().any(|&hop| same_host(hop, record.hop_limit));
             // It answers a segment sooner than something beyond the other capture could.
-            let after = self.answers[point.index()].iter().find(|one| one.0 == record.frame).map(|one| one.1);
-            let quick = after
+            let looks = self.looks[point.index()].iter().find(|one| one.frame == record.frame);
+            let quick = looks
+                .and_then(|looks| looks.after)
                 .zip(self.course.round_trip())
                 .is_some_and(|(after, trip)| after >= 0 && after < trip.saturating_sub(MOMENT));
             let complete = self.complete[side];
+            // A capture that has everything else can still have missed this one frame.
+            let form = match looks.map_or(Form::Usual, |looks| looks.form) {
+                Form::Usual if self.maker => Form::Foreign,
+                form => form,
+            };
             return match (went_on, other_hops, complete) {
                 (true, ..) => judged(Fate::Injected, Grade::Seen),
                 (_, _, true) if quick => judged(Fate::Injected, Grade::Concluded),
                 (_, true, true) if !stopped => judged(Fate::Injected, Grade::Seen),
                 (_, true, _) => judged(Fate::Injected, Grade::Concluded),
-                (_, _, true) if !stopped => judged(Fate::Injected, Grade::Concluded),
-                (_, _, true) => judged(Fate::Injected, Grade::Hinted),
+                (_, _, true) => match (form, stopped) {
+                    (Form::Foreign, false) => judged(Fate::Injected, Grade::Concluded),
+                    (Form::Foreign, true) | (Form::Usual, false) => judged(Fate::Injected, Grade::Hinted),
+                    (Form::Usual, true) | (Form::Counted, _) => unsure,
+                },
                 _ => unsure,
             };
         }

@@ -6,6 +6,7 @@ use adieu_explain::{
         self, Alone, AloneRecord, Both, Change, Changed, Comparison, Fate, Limits, PairRecord, PairedBy,
         Point, Told, WhyAlone,
     },
+    segment::{Flags, Segment, Timestamp},
     verdict::{Actor, Ending, Grade, Side},
 };
 use proptest::{prelude::*, test_runner::RngSeed};
@@ -329,4 +330,75 @@ fn captures_of_other_connections_are_not_paired() {
     let why: Vec<WhyAlone> = alone(&told).iter().map(|alone| alone.why).collect();
     assert_eq!(why, [WhyAlone::ClocksUnknown; 2]);
     assert!(compared([&one, &[]]).iter().all(|one| matches!(one, Told::Alone(_))));
+}
+
+/// A connection that its server aborts, as both captures of it show it; the second misses the RST and nothing else.
+fn an_abort_that_the_second_missed(counts: bool, stopped: bool) -> [Vec<frames::Owned>; 2] {
+    let (client, server) = (([10, 0, 0, 1], 40000).into(), ([10, 0, 0, 2], 5432).into());
+    let (ack, syn) = (Flags::ACK, Flags::SYN);
+    let talk = [
+        (0, syn, 1000, 0, 0),
+        (1, syn.with(ack), 9000, 1001, 0),
+        (0, ack, 1001, 9001, 0),
+        (0, ack, 1001, 9001, 100),
+        (1, ack, 9001, 1101, 0),
+        (0, ack, 1101, 9001, 100),
+        (1, ack, 9001, 1201, 0),
+        (0, ack, 1201, 9001, 100),
+        (1, ack, 9001, 1301, 0),
+        (1, Flags::RST.with(ack), 9001, 1301, 0),
+        // Another connection: the second capture runs on.
+        (2, syn, 7, 0, 0),
+    ];
+    let mut captures = [Vec::new(), Vec::new()];
+    for (at, capture) in captures.iter_mut().enumerate() {
+        for (number, (from, flags, sequence, acknowledgement, len)) in (0..).zip(talk) {
+            if at == 1 && (flags.rst() || (stopped && from == 2)) {
+                continue;
+            }
+            let (source, destination) = match from {
+                0 => (client, server),
+                1 => (server, client),
+                _ => (([10, 0, 0, 1], 40001).into(), server),
+            };
+            // The client is near to the first, the server to the second, and the way takes a millisecond.
+            let late = (from == 1) != (at == 1);
+            let time = number * 100_000_000 + i64::from(late) * 1_000_000;
+            let hop_limit = if late { 60 } else { 64 };
+            let segment = Segment {
+                frame: capture.len() as u64 + 1,
+                time: Timestamp::from_nanoseconds(time),
+                hop_limit,
+                ip_id: counts.then_some(100 + u16::try_from(number).expect("small")),
+                flags,
+                sequence,
+                acknowledgement,
+                window: 1000,
+                payload: &[],
+                payload_len: len,
+                ..Segment::between(source, destination)
+            };
+            capture.push(frames::Owned { segment, payload: vec![0; len as usize] });
+        }
+    }
+    captures
+}
+
+#[test]
+fn an_rst_like_those_of_its_side_is_not_proven_foreign_by_one_capture_without_it() {
+    for (counts, stopped, fate, grade) in [
+        (true, false, Fate::InjectedOrMissed, Grade::Seen),
+        (false, false, Fate::Injected, Grade::Hinted),
+        (false, true, Fate::InjectedOrMissed, Grade::Seen),
+    ] {
+        let [a, b] = an_abort_that_the_second_missed(counts, stopped);
+        let told = compared([&a, &b]);
+        let pair = pairs(&told)[0];
+        let fates: Vec<_> = pair.resets.iter().map(|reset| (reset.fate, reset.fate_grade)).collect();
+        assert_eq!(fates, [(fate, grade)], "counts {counts}, stopped {stopped}: {pair:?}");
+        assert_eq!(
+            adieu_explain::both::sentence(pair).starts_with("something between A and B"),
+            fate == Fate::Injected
+        );
+    }
 }
