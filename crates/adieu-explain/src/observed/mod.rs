@@ -48,6 +48,12 @@ const RESETS: usize = 6;
 /// What a side sends so long after an RST in its name was sent after it: frames of one moment may be out of order.
 const AFTERWARDS: Duration = Duration::from_millis(5);
 
+/// An RST has come, or was lost, if it was seen so long ago: this long at least, and four round trips.
+const ARRIVED: Duration = Duration::from_millis(200);
+
+/// The same, if the capture shows no round trip.
+const SURELY_ARRIVED: Duration = Duration::from_secs(1);
+
 /// A frame of the capture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
@@ -367,10 +373,14 @@ impl Connection {
             }
         }
         let acknowledged = segment.flags.ack().then(|| peer.on_ack(segment.acknowledgement));
-        if let Some(acknowledged) = acknowledged
-            && peer.shows_gap(acknowledged)
-        {
-            self.history.counted(1 - from, b'G');
+        if let Some(acknowledged) = acknowledged {
+            if peer.shows_gap(acknowledged) {
+                self.history.counted(1 - from, b'G');
+            }
+            for reset in self.resets.iter_mut().filter(|reset| reset.from == from) {
+                let later = seen.time.since(reset.seen.time).is_some_and(|later| later >= AFTERWARDS);
+                reset.sender_went_on |= later && acknowledged > reset.peer_next;
+            }
         }
         if syn && segment.flags.ack() && self.round_trip.is_none() {
             self.round_trip = peer.syn.and_then(|theirs| seen.time.since(theirs.last)).and_then(microseconds);
@@ -421,6 +431,11 @@ impl Connection {
         self.content.on_payload(from, position, segment, first, peer_ended);
         self.note_progress(from, end, segment.time);
         self.note_receiver(1 - from, acknowledged);
+        let arrived = self.round_trip.map_or(SURELY_ARRIVED, |trip| trip.saturating_mul(4).max(ARRIVED));
+        for reset in self.resets.iter_mut().filter(|reset| reset.from != from && reset.sender_went_on) {
+            let later = segment.time.since(reset.seen.time).is_some_and(|later| later >= arrived);
+            reset.receiver_went_on |= later && end > reset.peer_next;
+        }
     }
 
     /// Takes in a segment without octets: an acknowledgement or a probe.
@@ -509,7 +524,7 @@ impl Connection {
             sequence,
             acknowledged,
             refuses,
-            position: if refuses { Position::Exact } else { reset::position(sequence, me, peer) },
+            position: if refuses { Position::Exact } else { reset::position(sequence, acknowledged, me, peer) },
             behind: !segment.flags.ack() && sequence.is_some_and(|sequence| sequence < me.next()),
             answers: reset::answered(segment, peer, me, self.round_trip()),
             hop_limit: segment.hop_limit,
@@ -532,6 +547,7 @@ impl Connection {
             since_probe: unheard.last_probe.and_then(|last| seen.time.since(last)),
             unanswered_repeats: unheard.repeated,
             since_payload: self.since_payload(segment, from),
+            peer_next: peer.next(),
             sender_went_on: false,
             spoke: [false; 2],
             sender_stayed_below: false,

@@ -91,13 +91,16 @@ pub(crate) struct Reset {
     pub(crate) unanswered_repeats: u32,
     /// Time since the last payload of the other side, by the capture and by this side's clock if it has one.
     pub(crate) since_payload: Option<Duration>,
-    /// This side sent octets, or a FIN, beyond the RST's sequence number afterwards.
+    /// Position of the other side after all that it had sent by then.
+    pub(crate) peer_next: i64,
+    /// This side sent octets, or a FIN, beyond the RST's sequence number afterwards, or acknowledged what the other side
+    /// sent only then.
     pub(crate) sender_went_on: bool,
     /// Which sides sent segments afterwards: this one, and the other.
     pub(crate) spoke: [bool; 2],
     /// This side sent segments afterwards that end before the RST's sequence number.
     pub(crate) sender_stayed_below: bool,
-    /// The other side acknowledged octets afterwards that lie beyond the RST.
+    /// The other side acknowledged octets afterwards that lie beyond the RST, or still sent new ones when it had long come.
     pub(crate) receiver_went_on: bool,
 }
 
@@ -153,11 +156,13 @@ pub(super) fn answered(
     (!lively).then_some(Answered { seen: past.seen(segment), what, new_octets })
 }
 
-/// Where an RST of `me` with this sequence number lies for `peer`.
-pub(super) fn position(sequence: Option<i64>, me: &Half, peer: &Half) -> Position {
+/// Where an RST of `me` with this sequence number lies for `peer`. `acknowledged`: what it acknowledges of `peer`.
+pub(super) fn position(sequence: Option<i64>, acknowledged: Option<i64>, me: &Half, peer: &Half) -> Position {
     if me.segments == 0 && only_syns(peer) && peer.syn.is_some_and(|syn| !syn.with_ack) {
-        // In SYN-SENT only an RST is taken that acknowledges the SYN.
-        return Position::Beyond;
+        // In SYN-SENT an RST is taken that acknowledges the SYN, whatever its own number (RFC 9293, 3.10.7.3). After it, if
+        // the capture missed the rest of the handshake, an abort looks the same.
+        let takes = acknowledged.is_some_and(|position| (1..=peer.next()).contains(&position));
+        return if takes { Position::Exact } else { Position::Beyond };
     }
     let Some(sequence) = sequence else { return Position::Unknown };
     let Some(acked) = me.acked() else {

@@ -3,7 +3,7 @@
 use adieu_explain::{
     observed::Connection,
     segment::{Flags, Segment, Timestamp},
-    verdict::{EndedFirst, Ending, ResetKind, Verdict},
+    verdict::{Actor, Effect, EndedFirst, Ending, ResetKind, Verdict},
 };
 
 pub(crate) const CLIENT: bool = true;
@@ -176,4 +176,33 @@ fn octets_sent_again_are_counted_apart_and_spurious_ones_too() {
     talk.say(CLIENT, ACK, 101, 501, 50);
     let verdict = talk.verdict();
     assert_eq!((verdict.c2s.sent, verdict.c2s.retransmitted, verdict.c2s.spurious), (50, 100, 50));
+}
+
+#[test]
+fn an_rst_after_which_both_sides_go_on_ended_nothing() {
+    let mut talk = Talk::new();
+    talk.say(CLIENT, SYN, 100, 0, 0).say(SERVER, SYN_ACK, 500, 101, 0).say(CLIENT, ACK, 101, 501, 0);
+    talk.say(CLIENT, ACK, 101, 501, 10).say(SERVER, ACK, 501, 111, 0);
+    talk.say(SERVER, Flags::RST, 501, 0, 0);
+    talk.frame += 100;
+    // The server says nothing but acknowledgements, of what the client had not sent by then.
+    talk.say(CLIENT, ACK, 111, 501, 10).say(SERVER, ACK, 501, 121, 0);
+    let only_the_server_lives = talk.verdict();
+    assert_eq!(only_the_server_lives.rst_by().value(), Some(&vec![Actor::Middlebox]));
+    talk.say(CLIENT, ACK, 121, 501, 10).say(SERVER, ACK, 501, 131, 0);
+    let verdict = talk.verdict();
+    assert_eq!(verdict.ending.value(), Some(&Ending::Open));
+    assert_eq!(verdict.rst_by().value(), Some(&vec![Actor::Middlebox]));
+    assert_eq!(verdict.rst_kind().value(), Some(&vec![ResetKind::Ignored]));
+}
+
+#[test]
+fn an_rst_that_acknowledges_the_syn_ends_the_attempt_whatever_its_number() {
+    // RFC 9293, 3.10.7.3: in SYN-SENT only the acknowledgement counts.
+    let mut talk = Talk::new();
+    talk.say(CLIENT, SYN, 100, 0, 0).say(SERVER, Flags::RST.with(ACK), 777, 101, 0);
+    let verdict = talk.verdict();
+    assert_eq!(verdict.resets[0].effect, Effect::Ended);
+    assert_eq!(verdict.open_at_end.value(), None);
+    assert_eq!(verdict.ending.value(), None, "a refusal, or an abort after frames that are missing");
 }
