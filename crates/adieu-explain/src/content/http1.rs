@@ -77,6 +77,8 @@ pub(super) struct Messages {
     pub(super) responses: bool,
     /// Requests whose answers have not come; of the requesting side, filled in for the other.
     pub(super) methods: VecDeque<Method>,
+    /// The head asked for leave to send its body, and nothing of the body has come.
+    asks_leave: bool,
 }
 
 impl Messages {
@@ -84,6 +86,8 @@ impl Messages {
     pub(super) fn shortfall(&self) -> Option<Shortfall> {
         match self.state {
             State::Head => (self.responses && is_response(&self.line)).then_some(Shortfall::Head),
+            // A client that is not told to go on need not send the body (RFC 9110, 10.1.1).
+            _ if self.asks_leave => None,
             State::Body(left) => {
                 Some(Shortfall::Body { sent: self.length.saturating_sub(left), promised: self.length })
             }
@@ -108,6 +112,7 @@ impl Messages {
 
     /// Takes as many octets as belong to the present state. How many it took comes back.
     fn step(&mut self, octets: &[u8]) -> usize {
+        self.asks_leave = false;
         let within = |left: u64| usize::try_from(left).unwrap_or(usize::MAX).min(octets.len());
         match self.state {
             State::Body(left) => {
@@ -203,12 +208,14 @@ impl Messages {
         let Ok(text) = std::str::from_utf8(head) else { return State::Lost };
         let mut lines = text.lines();
         let start = lines.next().unwrap_or_default();
-        let (mut length, mut chunked, mut coded) = (None, false, false);
+        let (mut length, mut chunked, mut coded, mut expects) = (None, false, false, false);
         for line in lines {
             let Some((name, value)) = line.split_once(':') else { continue };
             let value = value.trim();
             if name.eq_ignore_ascii_case("content-length") {
                 length = Some(value.parse::<u64>());
+            } else if name.eq_ignore_ascii_case("expect") {
+                expects = value.eq_ignore_ascii_case("100-continue");
             } else if name.eq_ignore_ascii_case("transfer-encoding") {
                 coded = true;
                 chunked =
@@ -240,6 +247,7 @@ impl Messages {
             if self.methods.back() == Some(&Method::Connect) {
                 return State::UntilClose;
             }
+            self.asks_leave = expects;
         }
         match (length, chunked, coded) {
             (_, true, _) => State::ChunkLine,
@@ -262,6 +270,7 @@ impl Sink for Messages {
     }
 
     fn gap(&mut self, len: u64, _at: At) {
+        self.asks_leave = false;
         match self.state {
             State::Body(left) if len < left => self.state = State::Body(left - len),
             State::Body(left) if len == left => self.state = State::Head,
@@ -324,6 +333,21 @@ mod tests {
         assert!(
             response(Method::Other, &[head, "5\r\n12345\r\n0\r\nA: b\r\n\r", "\n"]).shortfall().is_none()
         );
+    }
+
+    #[test]
+    fn a_body_that_waits_for_leave_is_not_short() {
+        let head = "POST / HTTP/1.1\r\nContent-Length: 9\r\nExpect: 100-Continue\r\n\r\n";
+        let request = |parts: &[&str]| {
+            let mut messages = Messages::default();
+            for part in parts {
+                messages.octets(part.as_bytes(), At::default());
+            }
+            messages
+        };
+        assert_eq!(request(&[head]).shortfall(), None);
+        assert!(request(&[head, "1"]).shortfall().is_some());
+        assert_eq!(request(&[head, "123456789"]).shortfall(), None);
     }
 
     #[test]
