@@ -73,7 +73,8 @@ impl Finished {
     pub fn judge(&self) -> Verdict {
         match self.reason {
             Reason::Evicted => self.connection.judge_unfollowed(),
-            Reason::Over | Reason::UsedAnew | Reason::CaptureEnded => self.connection.judge(Some(self.until)),
+            Reason::UsedAnew => self.connection.judge_replaced(self.until),
+            Reason::Over | Reason::CaptureEnded => self.connection.judge(Some(self.until)),
         }
     }
 }

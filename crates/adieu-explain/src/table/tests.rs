@@ -315,3 +315,14 @@ proptest! {
         prop_assert!(ended.iter().all(|left| left.0 == Reason::CaptureEnded));
     }
 }
+
+#[test]
+fn a_connection_whose_ends_another_one_has_is_not_open() {
+    let mut capture = Capture::new(Limits::default());
+    capture.handshake(1, 5);
+    capture.wait(100);
+    capture.handshake(1, 70_005);
+    let left = capture.finish();
+    let endings: Vec<_> = left.iter().map(|left| (left.0, left.3)).collect();
+    assert_eq!(endings, [(Reason::UsedAnew, None), (Reason::CaptureEnded, Some(Ending::Open))]);
+}

@@ -208,6 +208,29 @@ impl Connection {
         }
     }
 
+    /// Says the same of a connection whose addresses and ports another one used at `until`: it was not open any more, and if
+    /// the capture does not show its end, the capture missed it.
+    pub(crate) fn judge_replaced(&self, until: Timestamp) -> Verdict {
+        use {Unknown::FramesMissing, Vantage::ForLonger};
+        let verdict = self.judge(Some(until));
+        if verdict.ending.value() != Some(&Ending::Open) {
+            return verdict;
+        }
+        let end = |end: Claim<SideEnd>| end.unless(|end| *end == SideEnd::None, FramesMissing, ForLonger);
+        Verdict {
+            ending: Claim::unknown(FramesMissing, ForLonger),
+            open_at_end: Claim::unknown(FramesMissing, ForLonger),
+            ended_first: verdict.ended_first.unless(
+                |first| *first == EndedFirst::None,
+                FramesMissing,
+                ForLonger,
+            ),
+            c_end: end(verdict.c_end),
+            s_end: end(verdict.s_end),
+            ..verdict
+        }
+    }
+
     /// Says the same of a connection that was not followed to its end: the capture may go on with it, so that nothing can be
     /// concluded from what has not come.
     pub fn judge_unfollowed(&self) -> Verdict {
