@@ -140,7 +140,7 @@ fn one(connection: &Connection, reset: &Reset, name_of: Side, killed: bool, spok
         behind: reset.behind || (me.is_unseen() && reset.acknowledged.is_none()),
     };
     let strangeness = strangeness(reset, me, &mut judged.signs);
-    if me.packets.hop_limits().is_empty() && !reset.refuses {
+    if me.packets.hop_limits().is_empty() {
         // There is no other packet of this side to compare it with.
         judged.by = Claim::hinted(name_of.into());
     }

@@ -55,7 +55,7 @@ pub fn reason(unknown: Unknown) -> &'static str {
             "the receive window had shrunk, so an unknown part of what was acknowledged was unread"
         }
         Unknown::SenderWasHeldUp => {
-            "the receive window was closed or full, so more may have waited in the sender's kernel"
+            "more may have waited in the sender's kernel, for the receive window or for acknowledgements"
         }
         Unknown::Contradictory => "the captured packets contradict each other",
         Unknown::NotFollowed => {
