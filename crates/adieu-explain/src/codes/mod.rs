@@ -110,6 +110,12 @@ pub fn find(words: &str) -> Vec<&'static Code> {
         .collect()
 }
 
+/// The name of the TLS alert with this number. `None`: the table does not have it.
+pub(crate) fn alert_name(number: u8) -> Option<&'static str> {
+    let is_it = |code: &&Code| code.numbers.iter().any(|one| i64::from(one.number) == i64::from(number));
+    alerts::ALL.iter().find(is_it).map(|code| code.name)
+}
+
 /// Every name and text that [`find`] knows, for whoever looks for the nearest.
 pub fn names() -> impl Iterator<Item = &'static str> {
     all().flat_map(|code| [code.name].into_iter().chain(code.also.iter().chain(code.text).copied()))

@@ -204,6 +204,8 @@ impl Conversation {
                     version: session.version,
                     notified: session.notified,
                     encrypted: session.encrypted,
+                    broke_off: session.broke_off,
+                    complete: session.complete,
                     spoke_after: session.spoke_after,
                     short: [None; 2],
                     is_http: false,

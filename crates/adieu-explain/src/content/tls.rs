@@ -144,6 +144,13 @@ impl Records {
         if self.is_alert(version) { u64::from(self.last.len) + 5 } else { 0 }
     }
 
+    /// The fatal alert that this side sent last, if it can be read. It ends both directions
+    /// (RFC 8446, 6.2).
+    fn broke_off(&self) -> Option<u8> {
+        let [level, description] = self.last.alert.filter(|_| self.last.whole && !self.lost)?;
+        (level == 2 && description != 0).then_some(description)
+    }
+
     /// Whether this side sent close_notify.
     fn notified(&self, version: Option<u16>) -> Notified {
         if self.lost || !self.any {
@@ -255,6 +262,8 @@ pub(super) struct Session {
     pub(super) version: Option<TlsVersion>,
     pub(super) notified: [Notified; 2],
     pub(super) encrypted: bool,
+    pub(super) broke_off: [Option<u8>; 2],
+    pub(super) complete: bool,
     pub(super) spoke_after: [bool; 2],
 }
 
@@ -293,7 +302,9 @@ pub(super) fn session(records: &[Records; 2], opener: Option<usize>) -> Session 
         && !(readable(0) && readable(1))
         || alerts_hidden(0)
         || alerts_hidden(1);
-    Session { version, notified, encrypted, spoke_after }
+    let broke_off = records.each_ref().map(Records::broke_off);
+    let complete = !records.iter().any(|one| one.lost);
+    Session { version, notified, encrypted, broke_off, complete, spoke_after }
 }
 
 impl Records {

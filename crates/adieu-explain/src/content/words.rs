@@ -77,6 +77,10 @@ pub(crate) struct Told {
     pub(crate) notified: [Notified; 2],
     /// The alerts are encrypted: `notified` rests on types and lengths of records.
     pub(crate) encrypted: bool,
+    /// The fatal alert by which a side broke the handshake off, in the clear.
+    pub(crate) broke_off: [Option<u8>; 2],
+    /// All records of both sides were followed.
+    pub(crate) complete: bool,
     /// The side sent application data, or handshake, after the other's close_notify.
     pub(crate) spoke_after: [bool; 2],
     /// What is missing of the side's last HTTP message.

@@ -377,7 +377,8 @@ impl Connection {
             if peer.shows_gap(acknowledged) {
                 self.history.counted(1 - from, b'G');
             }
-            for reset in self.resets.iter_mut().filter(|reset| reset.from == from) {
+            let resets = self.close.iter_mut().flat_map(|close| close.resets.iter_mut());
+            for reset in resets.filter(|reset| reset.from == from) {
                 let later = seen.time.since(reset.seen.time).is_some_and(|later| later >= AFTERWARDS);
                 reset.sender_went_on |= later && acknowledged > reset.peer_next;
             }
@@ -431,8 +432,8 @@ impl Connection {
         self.content.on_payload(from, position, segment, first, peer_ended);
         self.note_progress(from, end, segment.time);
         self.note_receiver(1 - from, acknowledged);
-        let arrived = self.round_trip.map_or(SURELY_ARRIVED, |trip| trip.saturating_mul(4).max(ARRIVED));
-        for reset in self.resets.iter_mut().filter(|reset| reset.from != from && reset.sender_went_on) {
+        let arrived = self.round_trip().map_or(SURELY_ARRIVED, |trip| trip.saturating_mul(4).max(ARRIVED));
+        for reset in self.resets_mut().iter_mut().filter(|reset| reset.from != from && reset.sender_went_on) {
             let later = segment.time.since(reset.seen.time).is_some_and(|later| later >= arrived);
             reset.receiver_went_on |= later && end > reset.peer_next;
         }
@@ -524,7 +525,11 @@ impl Connection {
             sequence,
             acknowledged,
             refuses,
-            position: if refuses { Position::Exact } else { reset::position(sequence, acknowledged, me, peer) },
+            position: if refuses {
+                Position::Exact
+            } else {
+                reset::position(sequence, acknowledged, me, peer)
+            },
             behind: !segment.flags.ack() && sequence.is_some_and(|sequence| sequence < me.next()),
             answers: reset::answered(segment, peer, me, self.round_trip()),
             hop_limit: segment.hop_limit,

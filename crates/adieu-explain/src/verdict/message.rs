@@ -19,6 +19,8 @@ pub(super) struct Message {
     /// What is missing of each side's last HTTP/1 message.
     pub(super) cut_http: [Option<Shortfall>; 2],
     pub(super) service: Option<Service>,
+    /// The fatal TLS alerts of the client and the server that can be read.
+    pub(super) broke_off: [Option<u8>; 2],
 }
 
 impl Message {
@@ -36,6 +38,7 @@ impl Message {
                 Protocol::Http1 if told.is_http => Some(Service::Http),
                 Protocol::Http1 | Protocol::Other | Protocol::Unseen => None,
             },
+            broke_off: [told.broke_off[client], told.broke_off[1 - client]],
         };
         if told.protocol == Protocol::Unseen && connection.halves.iter().any(|half| half.payload > 0) {
             // The first octets are missing. That it is not TLS cannot be told from later ones.
@@ -46,9 +49,15 @@ impl Message {
             return message;
         }
         let unknown = || Claim::unknown(Unknown::FramesMissing, Vantage::ForLonger);
-        message.tls = told
-            .version
-            .map_or_else(|| Claim::unknown(Unknown::FramesMissing, Vantage::ForLonger), Claim::seen);
+        message.tls = match told.version {
+            Some(version) => Claim::seen(version),
+            None if connection.halves[1 - client].is_unseen() => {
+                Claim::unknown(Unknown::DirectionNotCaptured, Vantage::AtTheServer)
+            }
+            // The server chose none.
+            None if told.complete => Claim::unknown(Unknown::NotOnTheWire, Vantage::None),
+            None => Claim::unknown(Unknown::FramesMissing, Vantage::ForLonger),
+        };
         let grade = if told.encrypted { Grade::Hinted } else { Grade::Seen };
         let known = |value| Claim::Known { value, grade };
         message.close_notify = match (told.notified[client], told.notified[1 - client]) {
@@ -62,7 +71,9 @@ impl Message {
         for side in 0..2 {
             // Whoever has the other's close_notify may close without one of its own (RFC 8446, 6.1), if it said no more.
             let excused = told.notified[1 - side] != Notified::No && !told.spoke_after[side];
-            message.cut_tls[side] = told.notified[side] == Notified::No && !excused;
+            // A fatal alert ends both directions, and no close_notify follows (RFC 8446, 6.2).
+            let broken_off = told.broke_off.iter().any(Option::is_some);
+            message.cut_tls[side] = told.notified[side] == Notified::No && !excused && !broken_off;
         }
         message
     }

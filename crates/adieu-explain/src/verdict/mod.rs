@@ -85,6 +85,8 @@ pub struct Verdict {
     pub cut_request: Option<Shortfall>,
     /// What is missing of the server's last HTTP/1 response.
     pub cut_response: Option<Shortfall>,
+    /// The fatal TLS alerts that the client and the server sent, as far as they are not encrypted.
+    pub tls_alerts: [Option<u8>; 2],
     /// The server's name that a TLS client asked for (SNI). It comes from the network: only printable ASCII is kept.
     pub server_name: Option<String>,
     /// Client to server.
@@ -195,6 +197,7 @@ impl Connection {
             service: message.service,
             cut_request: message.cut_http[client],
             cut_response: message.cut_http[server],
+            tls_alerts: message.broke_off,
             server_name: self.content.server_name().map(str::to_owned),
             c2s: course.direction(client),
             s2c: course.direction(server),

@@ -2,6 +2,7 @@
 
 use super::{reason, resets, sentence::cut_messages, settled_by, units};
 use crate::{
+    codes,
     observed::Seen,
     verdict::{
         Claim, CloseNotify, Direction, EndedFirst, Ending, Grade, Side, SideEnd, TlsVersion, Unknown,
@@ -52,6 +53,7 @@ pub fn facts(verdict: &Verdict) -> Vec<Fact> {
         // Of a truncated message the sentence says so, and one of an open connection can go on.
         facts.extend(cut_messages(verdict).map(|cut| Fact::new(Grade::Concluded, cut)));
     }
+    facts.extend(alerts(verdict));
     facts.push(direction("client to server", &verdict.c2s));
     facts.push(direction("server to client", &verdict.s2c));
     facts.extend(ends(verdict));
@@ -125,6 +127,19 @@ fn content(verdict: &Verdict) -> Option<Fact> {
     let by =
         if grade == Grade::Hinted { " (alerts are encrypted: judged by the records' lengths)" } else { "" };
     Some(Fact::new(grade, format!("{version}{name}; {notify}{by}")))
+}
+
+/// The fatal alerts that broke TLS off.
+fn alerts(verdict: &Verdict) -> impl Iterator<Item = Fact> {
+    let sides = ["client", "server"].into_iter().zip(verdict.tls_alerts);
+    sides.filter_map(|(side, alert)| {
+        let number = alert?;
+        let name = codes::alert_name(number).map(|name| format!(" {name}")).unwrap_or_default();
+        Some(Fact::new(
+            Grade::Seen,
+            format!("the {side} broke TLS off by the fatal alert{name} ({number}), after which no close_notify is due"),
+        ))
+    })
 }
 
 fn direction(name: &str, one: &Direction) -> Fact {

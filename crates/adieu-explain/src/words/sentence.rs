@@ -174,8 +174,7 @@ fn never_read(verdict: &Verdict, side: Side, unread: &Claim<u64>) -> Option<Stri
 
 fn refused(verdict: &Verdict) -> String {
     let (client, server) = (verdict.client, verdict.server);
-    let kinds = || verdict.resets.iter().filter_map(|reset| reset.kind.value());
-    if kinds().any(|kind| *kind == ResetKind::NoSocket) {
+    if main_reset(verdict).is_some_and(|reset| reset.kind.value() == Some(&ResetKind::NoSocket)) {
         return format!(
             "{client} did not open the connection: it answered the SYN-ACK of {server} with a reset"
         );
@@ -228,7 +227,7 @@ pub(super) fn cut_messages(verdict: &Verdict) -> impl Iterator<Item = String> {
 
 fn truncated(verdict: &Verdict) -> String {
     let (client, server) = (verdict.client, verdict.server);
-    let is_tls = verdict.tls.value().is_some_and(|version| *version != TlsVersion::NotTls);
+    let is_tls = verdict.tls.value() != Some(&TlsVersion::NotTls);
     if !is_tls {
         let cut: Vec<String> = cut_messages(verdict).collect();
         return format!("TCP ended in order, but {}: {}", cut.join(", and "), acknowledged(verdict));

@@ -3,7 +3,8 @@
 use adieu_explain::{
     observed::Connection,
     segment::{Flags, Segment, Timestamp},
-    verdict::{Actor, Effect, EndedFirst, Ending, ResetKind, Verdict},
+    verdict::{Actor, Claim, Effect, EndedFirst, Ending, ResetKind, Verdict},
+    words::{facts, sentence},
 };
 
 pub(crate) const CLIENT: bool = true;
@@ -36,11 +37,21 @@ impl Talk {
         acknowledgement: u32,
         len: u32,
     ) -> &mut Self {
+        self.tell(from, flags, sequence, acknowledgement, &vec![0; len as usize])
+    }
+
+    fn tell(
+        &mut self,
+        from: bool,
+        flags: Flags,
+        sequence: u32,
+        acknowledgement: u32,
+        payload: &[u8],
+    ) -> &mut Self {
         let (client, server) = (([10, 0, 0, 1], 1000).into(), ([10, 0, 0, 2], 2000).into());
         let (source, destination) = if from { (client, server) } else { (server, client) };
         self.frame += 1;
         self.milliseconds += 10;
-        let payload = vec![0; len as usize];
         let segment = Segment {
             frame: self.frame,
             time: Timestamp::from_nanoseconds(i64::from(self.milliseconds) * 1_000_000),
@@ -49,8 +60,8 @@ impl Talk {
             sequence,
             acknowledgement,
             window: self.window,
-            payload: &payload,
-            payload_len: len,
+            payload,
+            payload_len: u32::try_from(payload.len()).expect("small"),
             ..Segment::between(source, destination)
         };
         match &mut self.connection {
@@ -184,7 +195,7 @@ fn an_rst_after_which_both_sides_go_on_ended_nothing() {
     talk.say(CLIENT, SYN, 100, 0, 0).say(SERVER, SYN_ACK, 500, 101, 0).say(CLIENT, ACK, 101, 501, 0);
     talk.say(CLIENT, ACK, 101, 501, 10).say(SERVER, ACK, 501, 111, 0);
     talk.say(SERVER, Flags::RST, 501, 0, 0);
-    talk.frame += 100;
+    talk.wait(1000);
     // The server says nothing but acknowledgements, of what the client had not sent by then.
     talk.say(CLIENT, ACK, 111, 501, 10).say(SERVER, ACK, 501, 121, 0);
     let only_the_server_lives = talk.verdict();
@@ -205,4 +216,50 @@ fn an_rst_that_acknowledges_the_syn_ends_the_attempt_whatever_its_number() {
     assert_eq!(verdict.resets[0].effect, Effect::Ended);
     assert_eq!(verdict.open_at_end.value(), None);
     assert_eq!(verdict.ending.value(), None, "a refusal, or an abort after frames that are missing");
+}
+
+#[test]
+fn a_tls_handshake_that_an_alert_broke_off_is_no_cut_and_no_http() {
+    // A ClientHello without extensions, and the alert handshake_failure.
+    let mut hello = vec![22, 3, 1, 0, 47, 1, 0, 0, 43, 3, 3];
+    hello.extend_from_slice(&[7; 32]);
+    hello.extend_from_slice(&[0, 0, 2, 0x13, 1, 1, 0, 0, 0]);
+    let alert = [21, 3, 3, 0, 2, 2, 40];
+    let len = |octets: &[u8]| u32::try_from(octets.len()).expect("small");
+    let (hello_end, alert_end) = (101 + len(&hello), 501 + len(&alert));
+    let mut talk = Talk::new();
+    talk.say(CLIENT, SYN, 100, 0, 0).say(SERVER, SYN_ACK, 500, 101, 0).say(CLIENT, ACK, 101, 501, 0);
+    talk.tell(CLIENT, ACK, 101, 501, &hello);
+    let mut cut = talk
+        .connection
+        .clone()
+        .map(|connection| Talk { connection: Some(connection), ..talk })
+        .expect("there");
+    cut.say(SERVER, FIN_ACK, 501, hello_end, 0).say(CLIENT, FIN_ACK, hello_end, 502, 0);
+    cut.say(SERVER, ACK, 502, hello_end + 1, 0);
+    assert_eq!(cut.verdict().ending.value(), Some(&Ending::Truncated));
+    assert!(sentence(&cut.verdict()).contains("the TLS stream was"), "{}", sentence(&cut.verdict()));
+
+    let mut talk = Talk::new();
+    talk.say(CLIENT, SYN, 100, 0, 0).say(SERVER, SYN_ACK, 500, 101, 0).say(CLIENT, ACK, 101, 501, 0);
+    talk.tell(CLIENT, ACK, 101, 501, &hello).tell(SERVER, ACK, 501, hello_end, &alert);
+    talk.say(SERVER, FIN_ACK, alert_end, hello_end, 0).say(CLIENT, FIN_ACK, hello_end, alert_end + 1, 0);
+    talk.say(SERVER, ACK, alert_end + 1, hello_end + 1, 0);
+    let verdict = talk.verdict();
+    assert_eq!(verdict.ending.value(), Some(&Ending::Graceful));
+    assert_eq!(verdict.tls_alerts, [None, Some(40)]);
+    let told: Vec<String> = facts(&verdict).into_iter().map(|fact| fact.text).collect();
+    assert!(told.iter().any(|fact| fact.contains("the fatal alert handshake_failure (40)")), "{told:?}");
+    assert!(!told.iter().any(|fact| fact.contains("the capture missed")), "{told:?}");
+}
+
+#[test]
+fn a_client_that_was_reset_by_a_box_did_want_its_connection() {
+    let mut talk = Talk::new();
+    talk.say(CLIENT, SYN, 100, 0, 0).say(SERVER, Flags::RST.with(ACK), 0, 101, 0);
+    let refused = talk.verdict();
+    assert_eq!(refused.resets[0].by, Claim::hinted(Actor::Server), "a firewall's answer looks the same");
+    talk.say(SERVER, SYN_ACK, 500, 101, 0).say(CLIENT, Flags::RST, 101, 0, 0);
+    let said = sentence(&talk.verdict());
+    assert!(!said.contains("did not open"), "{said}");
 }
