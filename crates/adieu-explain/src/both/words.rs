@@ -133,10 +133,17 @@ fn never_arrived(one: &Comparison) -> Option<String> {
         one.passages.iter().filter(|passage| passage.flags.syn() && passage.flags.ack()).collect();
     let lost = |passage: &&&Passage| matches!(passage.fate, Fate::Lost | Fate::LostOrMissed);
     let (lost, all) = (answers.iter().filter(lost).count(), answers.len());
-    if all > 0 && lost == all {
+    // Who acknowledges an answer has got it, by whatever way.
+    let taken = one.passages.iter().any(|passage| passage.from == Side::Client && passage.flags.ack());
+    if all > 0 && lost == all && !taken {
+        let where_lost = if answers.iter().any(|passage| passage.fate == Fate::Lost) {
+            "are lost between A and B"
+        } else {
+            "are lost, or go another way"
+        };
         let nearer = one.nearer_to(Side::Client).map_or("the other capture", Point::name);
         return Some(format!(
-            "the server answered the SYN, and {} arrived at {nearer}: packets from the server to the client are lost between A and B",
+            "the server answered the SYN, and {} arrived at {nearer}: packets from the server to the client {where_lost}",
             match all {
                 1 => "its answer never".to_owned(),
                 count => format!("none of its {count} answers"),

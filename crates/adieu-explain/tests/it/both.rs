@@ -402,3 +402,13 @@ fn an_rst_like_those_of_its_side_is_not_proven_foreign_by_one_capture_without_it
         );
     }
 }
+
+#[test]
+fn an_answer_that_the_client_acknowledges_has_arrived() {
+    let [mut a, b] = an_abort_that_the_second_missed(true, false);
+    // The first capture has one direction only.
+    a.retain(|one| one.segment.source.port() != 5432);
+    let told = compared([&a, &b]);
+    let said = adieu_explain::both::sentence(pairs(&told)[0]);
+    assert!(!said.contains("never arrived"), "{said}");
+}
