@@ -325,6 +325,10 @@ impl Judge<'_> {
         if self.is_unanswered() {
             return Claim::seen(Ending::NoAnswer);
         }
+        if (0..2).all(|index| self.half(index).is_unseen()) {
+            // All of its segments had bad checksums.
+            return Claim::unknown(Unknown::FramesMissing, Vantage::ForLonger);
+        }
         if self.ends_unknown() && self.fins.iter().any(Option::is_some) {
             return Claim::unknown(Unknown::FramesMissing, Vantage::ForLonger);
         }

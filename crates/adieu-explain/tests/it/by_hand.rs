@@ -2,7 +2,7 @@
 
 use adieu_explain::{
     observed::Connection,
-    segment::{Flags, Segment, Timestamp},
+    segment::{Checksum, Flags, Segment, Timestamp},
     verdict::{Actor, Claim, Effect, EndedFirst, Ending, ResetKind, Verdict},
     words::{facts, sentence},
 };
@@ -262,4 +262,13 @@ fn a_client_that_was_reset_by_a_box_did_want_its_connection() {
     talk.say(SERVER, SYN_ACK, 500, 101, 0).say(CLIENT, Flags::RST, 101, 0, 0);
     let said = sentence(&talk.verdict());
     assert!(!said.contains("did not open"), "{said}");
+}
+
+#[test]
+fn segments_with_bad_checksums_open_nothing() {
+    let (client, server) = (([10, 0, 0, 1], 1000).into(), ([10, 0, 0, 2], 2000).into());
+    let syn = Segment { frame: 1, flags: SYN, checksum: Checksum::Bad, ..Segment::between(client, server) };
+    let verdict = Connection::new(&syn).judge(None);
+    assert_eq!(verdict.ending.value(), None, "{}", sentence(&verdict));
+    assert_eq!(verdict.open_at_end.value(), None);
 }
