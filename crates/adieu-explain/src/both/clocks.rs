@@ -13,6 +13,10 @@ const GRANULARITY: i64 = 2_000;
 /// How many pairs of each direction, from the first on, say which capture is nearer: few, so that no clock drifts meanwhile.
 const FIRST: usize = 20;
 
+/// No clock runs so much faster than another: one was set meanwhile. In parts per billion. Quartzes differ by a tenth of a
+/// thousandth, and NTP slews by half of one.
+const FASTEST_CLOCK: u128 = 10_000_000;
+
 /// How the clocks of the two captures lie to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clocks {
@@ -174,6 +178,9 @@ fn clocks(samples: &[Vec<Sample>; 2], nearer: Point, by_handshake: bool) -> Opti
     let apart = i128::from(late) - i128::from(early);
     let change = second.saturating_sub(first);
     let drift = i128::from(change) * 1_000_000_000 / apart.max(1);
+    if drift.unsigned_abs() > FASTEST_CLOCK {
+        return None;
+    }
     Some(Clocks {
         offset: first.saturating_add(change / 2),
         uncertainty: one.max(two).saturating_add(change.saturating_abs() / 2),

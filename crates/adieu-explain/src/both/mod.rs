@@ -215,7 +215,7 @@ pub struct Comparison {
     pub number_offsets: [u32; 2],
     /// Which capture is nearer to the client. `None`: it cannot be told.
     pub nearer_to_client: Option<Point>,
-    /// How the clocks lie. `None`: too few segments are in both.
+    /// How the clocks lie. `None`: too few segments are in both, or one clock was set meanwhile.
     pub clocks: Option<Clocks>,
     /// How it ended: unknown where the two captures contradict each other.
     pub ending: Claim<Ending>,

@@ -305,7 +305,7 @@ fn clocks(one: &Comparison) -> Fact {
     let Some(clocks) = one.clocks else {
         return Fact {
             grade: None,
-            text: "how far the clocks are apart: too few segments are in both captures, so times are not compared".to_owned(),
+            text: "how far the clocks are apart: too few segments are in both captures, or one of the clocks was set meanwhile, so times are not compared".to_owned(),
         };
     };
     let by = if clocks.by_handshake { "the handshake and " } else { "" };

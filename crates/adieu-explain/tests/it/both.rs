@@ -412,3 +412,13 @@ fn an_answer_that_the_client_acknowledges_has_arrived() {
     let said = adieu_explain::both::sentence(pairs(&told)[0]);
     assert!(!said.contains("never arrived"), "{said}");
 }
+
+#[test]
+fn a_clock_that_was_set_does_not_run_faster() {
+    let [a, mut b] = an_abort_that_the_second_missed(true, false);
+    for one in b.iter_mut().skip(5) {
+        one.segment.time = Timestamp::from_nanoseconds(one.segment.time.as_nanoseconds() + 10_000_000_000);
+    }
+    let told = compared([&a, &b]);
+    assert_eq!(pairs(&told)[0].clocks, None);
+}
