@@ -591,7 +591,7 @@ impl Connection {
     }
 
     /// The round trip of the handshake: of its slower half.
-    fn round_trip(&self) -> Option<Duration> {
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
         self.round_trip.map(|microseconds| Duration::from_micros(microseconds.get().into()))
     }
 

@@ -382,7 +382,9 @@ impl Judge<'_> {
             || unheard.probes >= 2;
         let end = self.capture_end.unwrap_or(self.connection.last.time).max(self.connection.last.time);
         let waited = end.since(first).unwrap_or_default();
-        waits && (waited >= MUTE || (unheard.repeated > 0 && waited >= MUTE_REPEATED))
+        // An answer takes a round trip, by satellite more than a second.
+        let trips = self.connection.round_trip().unwrap_or_default().saturating_mul(2);
+        waits && (waited >= MUTE.max(trips) || (unheard.repeated > 0 && waited >= MUTE_REPEATED.max(trips)))
     }
 
     /// Whether anything is open.

@@ -272,3 +272,17 @@ fn segments_with_bad_checksums_open_nothing() {
     assert_eq!(verdict.ending.value(), None, "{}", sentence(&verdict));
     assert_eq!(verdict.open_at_end.value(), None);
 }
+
+#[test]
+fn an_answer_that_takes_longer_than_the_capture_lasts_makes_nobody_mute() {
+    let mut talk = Talk::new();
+    talk.say(CLIENT, SYN, 100, 0, 0).wait(1500);
+    talk.say(SERVER, SYN_ACK, 500, 101, 0).say(CLIENT, ACK, 101, 501, 50);
+    let last = talk.verdict().last.time;
+    let after = |seconds: i64| {
+        let end = Timestamp::from_nanoseconds(last.as_nanoseconds() + seconds * 1_000_000_000);
+        talk.connection.as_ref().expect("something was said").judge(Some(end)).ending.value().copied()
+    };
+    assert_eq!(after(2), Some(Ending::Open));
+    assert_eq!(after(4), Some(Ending::Silent));
+}
