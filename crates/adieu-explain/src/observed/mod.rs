@@ -516,7 +516,11 @@ impl Connection {
         let sequence =
             if me.segments == 0 && me.acked().is_none() { None } else { me.position(segment.sequence) };
         let acknowledged = segment.flags.ack().then(|| peer.position(segment.acknowledgement)).flatten();
-        let received = peer.acked().max(acknowledged);
+        // Octets: a FIN can be acknowledged, and not be left unread.
+        let received = peer.acked().max(acknowledged).map(|received| match peer.fin() {
+            Some(fin) => received.min(fin.position.max(peer.end)),
+            None => received,
+        });
         let own_reset = self.resets().iter().any(|reset| reset.from == from);
         let unheard = &me.rare().unheard;
         let reset = Reset {

@@ -296,7 +296,7 @@ fn kind(reset: &Reset, me: &Half, peer: &Half, killed: bool, judged: &mut Judged
     if reset.window_opened && reset.had_received {
         judged.signs.push(Sign::WindowOpened);
     }
-    if !reset.had_received && me.placed && peer.syn.is_some() && peer.next() <= 1 {
+    if !reset.had_received && me.placed && peer.syn.is_some() && peer.data_end() <= 1 {
         judged.signs.push(Sign::NothingReceived);
         // A server's kernel also resets connections that its program has not accepted, when it stops listening; and a
         // kernel that gives up after many repetitions may say so by an RST.

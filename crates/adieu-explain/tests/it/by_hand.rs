@@ -286,3 +286,12 @@ fn an_answer_that_takes_longer_than_the_capture_lasts_makes_nobody_mute() {
     assert_eq!(after(2), Some(Ending::Open));
     assert_eq!(after(4), Some(Ending::Silent));
 }
+
+#[test]
+fn a_fin_cannot_be_left_unread() {
+    let mut talk = Talk::new();
+    talk.say(CLIENT, SYN, 100, 0, 0).say(SERVER, SYN_ACK, 500, 101, 0).say(CLIENT, ACK, 101, 501, 0);
+    talk.say(SERVER, FIN_ACK, 501, 101, 0).say(CLIENT, ACK, 101, 502, 0);
+    talk.say(CLIENT, Flags::RST.with(ACK), 101, 502, 0);
+    assert_eq!(talk.verdict().rst_kind().value(), Some(&vec![ResetKind::Linger0]));
+}
