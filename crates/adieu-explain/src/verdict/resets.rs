@@ -148,7 +148,8 @@ fn one(connection: &Connection, reset: &Reset, name_of: Side, killed: bool, spok
         judged.signs.push(Sign::Payload);
     }
     if strangeness >= 2 {
-        strange(&mut judged, strangeness);
+        let near = me.packets.hop_limits().iter().any(|usual| usual.abs_diff(reset.hop_limit) <= 2);
+        strange(&mut judged, strangeness, near && reset.acknowledged.is_some());
         return judged;
     }
     if spoken {
@@ -223,13 +224,16 @@ fn strangeness(reset: &Reset, me: &Half, signs: &mut Vec<Sign>) -> u32 {
     strangeness
 }
 
-/// An RST that the side in whose name it came did not send.
-fn strange(judged: &mut JudgedReset, strangeness: u32) {
-    let only_form = strangeness == 2
-        && !judged
-            .signs
-            .iter()
-            .any(|sign| matches!(sign, Sign::OtherHopLimit | Sign::SenderWentOn | Sign::NumberNeverReached));
+/// An RST that the side in whose name it came did not send. `near`: it has the form of an abort, and its hop limit is hardly
+/// another one.
+fn strange(judged: &mut JudgedReset, strangeness: u32, near: bool) {
+    // A host's packets can take another path of a hop or two more or less.
+    let telling = |sign: &Sign| match sign {
+        Sign::OtherHopLimit => !near,
+        Sign::SenderWentOn | Sign::NumberNeverReached => true,
+        _ => false,
+    };
+    let only_form = strangeness == 2 && !judged.signs.iter().any(telling);
     let grade = if only_form { Grade::Hinted } else { Grade::Concluded };
     judged.by = Claim::Known { value: Actor::Middlebox, grade };
     judged.chosen = false;

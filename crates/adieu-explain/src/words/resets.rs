@@ -10,7 +10,9 @@ pub(crate) const fn kind(kind: ResetKind) -> &'static str {
         ResetKind::UnreadClose => "a close with received bytes unread",
         ResetKind::DeadSocket => "the answer to a segment for a socket that was already closed",
         ResetKind::Refused => "the answer to a SYN: nobody listens on the port, or a firewall rejects it",
-        ResetKind::HalfOpen => "the answer of a host that no longer knows the connection, as after a crash",
+        ResetKind::HalfOpen => {
+            "the answer of a host that no longer knows the connection, as after a crash, or of a NAT or load balancer that has forgotten it"
+        }
         ResetKind::NoSocket => "the answer to a SYN-ACK that was not expected",
         ResetKind::KeepaliveTimeout => "the end of keep-alive probes that had no answer",
         ResetKind::Injected => "made by something between the two hosts, and it took effect",

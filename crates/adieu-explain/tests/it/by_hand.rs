@@ -295,3 +295,28 @@ fn a_fin_cannot_be_left_unread() {
     talk.say(CLIENT, Flags::RST.with(ACK), 101, 502, 0);
     assert_eq!(talk.verdict().rst_kind().value(), Some(&vec![ResetKind::Linger0]));
 }
+
+#[test]
+fn an_abort_from_one_hop_farther_is_only_probably_foreign() {
+    let with = |hop_limit: u8| {
+        let mut talk = Talk::new();
+        talk.say(CLIENT, SYN, 100, 0, 0).say(SERVER, SYN_ACK, 500, 101, 0).say(CLIENT, ACK, 101, 501, 0);
+        talk.say(CLIENT, ACK, 101, 501, 10).say(SERVER, ACK, 501, 111, 0);
+        let (client, server) = (([10, 0, 0, 1], 1000).into(), ([10, 0, 0, 2], 2000).into());
+        let usual = Segment::between(server, client);
+        let rst = Segment {
+            frame: 6,
+            time: Timestamp::from_nanoseconds(1_000_000_000),
+            flags: Flags::RST.with(ACK),
+            sequence: 501,
+            acknowledgement: 111,
+            hop_limit: usual.hop_limit.wrapping_add(hop_limit),
+            ..usual
+        };
+        talk.connection.as_mut().expect("something was said").observe(&rst);
+        talk.verdict().resets[0].by.clone()
+    };
+    assert_eq!(with(0), Claim::concluded(Actor::Server));
+    assert_eq!(with(1), Claim::hinted(Actor::Middlebox));
+    assert_eq!(with(9), Claim::concluded(Actor::Middlebox));
+}
