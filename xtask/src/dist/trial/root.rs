@@ -182,7 +182,10 @@ impl Root {
 
     /// Runs a line of sh inside of it, and returns what it prints.
     pub(super) fn sh(&self, line: &str) -> Result<String> {
-        let output = self.command("sh").args(["-e", "-c", line]).stdin(Stdio::null()).output()?;
+        let mut command = self.command("timeout");
+        // One that waits for what never comes ends with all that it has started.
+        command.args(["--kill-after=1", "60", "sh", "-e", "-c", line]);
+        let output = command.stdin(Stdio::null()).output()?;
         ensure!(
             output.status.success(),
             "{line}: {}\n{}{}",
