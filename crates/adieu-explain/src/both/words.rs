@@ -154,11 +154,17 @@ fn never_arrived(one: &Comparison) -> Option<String> {
         return None;
     }
     for (side, way) in [(Side::Client, &one.ways[0]), (Side::Server, &one.ways[1])] {
+        // What the receiver acknowledged has arrived: the capture near to it stopped earlier, or missed it.
+        let unacked = one.verdicts.each_ref().map(|verdict| match side {
+            Side::Client => verdict.unacked_c2s.value().copied(),
+            Side::Server => verdict.unacked_s2c.value().copied(),
+        });
         if way.missing_at_end > 0
+            && unacked.iter().all(|unacked| unacked.is_none_or(|octets| octets > 0))
             && let Some(second) = one.nearer_to(side.other())
         {
             return Some(format!(
-                "the last {} of the {} did not arrive at {}: {}",
+                "the last {} of the {} are not in {}: {}",
                 bytes(way.missing_at_end),
                 name(side),
                 second.name(),
