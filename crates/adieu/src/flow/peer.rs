@@ -22,13 +22,25 @@ pub(crate) struct Peer<H: Handle> {
     may_send: bool,
     sends_since_receive: u32,
     low_water: LowWater,
+    /// It is a side of a relay, which says when the end of its input counts.
+    is_relayed: bool,
+    /// Its input has ended, and it was not told.
+    holds_end: bool,
 }
 
 impl<H: Handle> Peer<H> {
     pub(crate) fn new(link: Link<H>) -> Self {
         // With TLS, what came with the end of the handshake may be here already; without, what was looked at.
         let may_receive = !link.is_straight();
-        Self { link, may_receive, may_send: true, sends_since_receive: 0, low_water: LowWater::default() }
+        Self {
+            link,
+            may_receive,
+            may_send: true,
+            sends_since_receive: 0,
+            low_water: LowWater::default(),
+            is_relayed: false,
+            holds_end: false,
+        }
     }
 
     pub(crate) fn may_receive(&mut self) {
@@ -53,6 +65,7 @@ impl<H: Handle> Peer<H> {
 
     /// A relay has begun. Most are over in no time, and for those what only a long one needs is not done.
     pub(crate) fn begin_relay(&mut self) {
+        self.is_relayed = true;
         self.link.trust_short_receives(true);
     }
 
@@ -63,8 +76,20 @@ impl<H: Handle> Peer<H> {
         self.may_receive = true;
     }
 
+    /// Whether its input has ended without its being told: see [`relaying::ends`](crate::relaying).
+    pub(crate) fn holds_end(&self) -> bool {
+        self.holds_end
+    }
+
+    /// It is told that its input has ended.
+    pub(crate) fn tell_end(&mut self) {
+        self.holds_end = false;
+        self.link.core.handle_input_eof();
+    }
+
     /// The connection that it is relayed to is cut. What still comes from there is delivered.
     pub(crate) fn other_side_cut(&mut self) {
+        self.holds_end = false;
         if !self.link.core.is_leaving() {
             // What was acknowledged before the cut is no progress after it.
             self.link.core.request_sample();
@@ -226,7 +251,10 @@ impl<H: Handle> Sink for Peer<H> {
     }
 
     fn note_end(&mut self) {
-        self.link.core.handle_input_eof();
+        self.holds_end = self.is_relayed;
+        if !self.is_relayed {
+            self.link.core.handle_input_eof();
+        }
     }
 
     fn source_failed(&mut self, end: LocalEnd, error: &io::Error) {

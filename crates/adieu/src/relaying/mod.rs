@@ -7,6 +7,7 @@
 //! Nothing here waits, so both faces share it. Each owns its two connections, calls [`Relay::turn`] until nothing moves, and
 //! then waits in its own way for what [`Relay::waiting`] says.
 
+mod ends;
 pub mod faults;
 mod gate;
 #[cfg(feature = "serde")]
@@ -24,6 +25,7 @@ use crate::flow::{End, Flow, Pair, Peer, waiting};
 use crate::handle::{Handle, Readiness};
 use crate::link::HandshakeTurn;
 use adieu_proto::{Time, Waiting};
+use ends::HeldEnd;
 use gate::Gates;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,6 +46,8 @@ pub(crate) struct Relay {
     before: [(u64, u64); 2],
     /// Who is told of what moves.
     progress: Option<Arc<RelayProgress>>,
+    /// The end that is held back from each.
+    held_ends: [Option<Box<HeldEnd>>; 2],
     /// If faults are planned.
     gates: Option<Box<Gates>>,
     /// How long may be waited at most, although nothing comes.
@@ -67,6 +71,7 @@ impl Relay {
             handshakes: [None; 2],
             before: [&a.link.core, &b.link.core].map(|core| (core.counts().received, core.counts().accepted)),
             progress: options.progress.clone(),
+            held_ends: [None, None],
             gates: options.faults.as_deref().and_then(Gates::new),
             nap: None,
             settles_at: Some(a.link.time_of(now) + YOUNG),
@@ -84,12 +89,19 @@ impl Relay {
         a.link.act();
         b.link.act();
         let shaken = self.shake_hands(a, b);
-        let moved = self.pass_on(a, b);
+        let mut moved = self.pass_on(a, b);
+        moved |= self.tell_ends(a, b);
         if is_quiet && !(is_interrupted(a) || is_interrupted(b)) {
             a.link.act();
             b.link.act();
         } else {
             self.look_at_the_time(a, b);
+        }
+        if self.tell_ends(a, b) {
+            // The connection that the end is of has just been seen to end well.
+            a.link.act();
+            b.link.act();
+            moved = true;
         }
         // Only now is it known which of the two is over.
         let [a_is_hidden, b_is_hidden] = match &self.gates {
@@ -177,7 +189,8 @@ impl Relay {
 
     /// What each connection waits for.
     pub(crate) fn waiting<H: Handle>(&mut self, a: &mut Peer<H>, b: &mut Peer<H>) -> [Waiting; 2] {
-        self.nap = self.settles_at.map(|at| at.saturating_sub(a.link.now()));
+        let settling = self.settles_at.map(|at| at.saturating_sub(a.link.now()));
+        self.nap = [settling, self.ends_nap(a, b)].into_iter().flatten().min();
         let [up, down] = match &mut self.gates {
             None => [self.a_to_b.waits(&Pair(a, b)), self.b_to_a.waits(&Pair(b, a))],
             Some(gates) => {
@@ -276,6 +289,10 @@ fn is_cut_for<H: Handle>(from: &Peer<H>, to: &Peer<H>) -> bool {
     let (source, sink) = (&from.link.core, &to.link.core);
     if sink.is_decided() {
         return false;
+    }
+    if to.holds_end() {
+        // Its whole stream was passed on, but for the end.
+        return ends::is_void(from, to);
     }
     let has_failed = source.evidence().fault.is_some();
     let is_over = source.is_decided();

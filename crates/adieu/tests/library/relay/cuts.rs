@@ -326,3 +326,26 @@ fn an_interrupt_between_two_looks_is_the_ending_of_both_sides() {
         drop(client);
     });
 }
+
+/// The upstream program has closed before the client's bytes come, which shows by the reset that answers them. The client had ended
+/// its stream: with the upstream's end it would take everything for delivered.
+#[test]
+fn an_upstream_that_closed_before_the_request_came_is_a_reset_for_a_client_that_has_ended() {
+    on_both(|setup| {
+        let listener = places::listener();
+        let (place, relaying) = setup.start("127.0.0.1:0", listener.local_addr().expect("bound").into());
+        let place: std::net::SocketAddr = place.to_string().parse().expect("an address");
+        let mut client = patient(TcpStream::connect(place).expect("it listens"));
+        client.write_all(b"hi").expect("there is room");
+        client.shutdown(Shutdown::Write).expect("it is open");
+        // The listener's queue takes what the relay sends, so the program is not there yet, as far as it knows.
+        let (mut upstream, _) = listener.accept().expect("the relay connects");
+        upstream.write_all(b"early").expect("there is room");
+        drop(upstream);
+        let mut answer = Vec::new();
+        let ended = client.read_to_end(&mut answer);
+        let report = relaying.join().expect("it does not panic");
+        assert_eq!(answer, b"early", "{report}");
+        assert_eq!(ended.is_err(), !report.is_graceful(), "the client sees what became of it: {report}");
+    });
+}
