@@ -317,6 +317,9 @@ impl Judge<'_> {
                 let seen = self.fins == [Some(Grade::Seen); 2]
                     && self.half(0).fin_acked()
                     && self.half(1).fin_acked();
+                if self.fins.contains(&Some(Grade::Hinted)) {
+                    return Claim::hinted(Ending::Graceful);
+                }
                 return if seen { Claim::seen(Ending::Graceful) } else { Claim::concluded(Ending::Graceful) };
             }
             None => return Claim::unknown(Unknown::CaptureStopsEarly, Vantage::ForLonger),

@@ -302,17 +302,17 @@ impl Connection {
         }
     }
 
-    /// Whether side `index` sent a FIN: seen, or proven by an acknowledgement.
+    /// Whether side `index` sent a FIN: seen, or hinted by an acknowledgement.
     fn fin(&self, index: usize) -> Option<Grade> {
         let (half, peer) = (&self.halves[index], &self.halves[1 - index]);
         if half.fin().is_some() {
             return Some(Grade::Seen);
         }
         // The peer has ended, and the last that it acknowledged is one number more than all that this side is known to
-        // have sent: the capture missed a FIN. An octet would not be the last.
+        // have sent: the capture missed a FIN, or a single octet.
         peer.fin()?;
         let acked = half.acked()?;
         let one_more = if half.is_unseen() { half.acked_one_more } else { acked == half.end + 1 };
-        one_more.then_some(Grade::Concluded)
+        one_more.then_some(Grade::Hinted)
     }
 }

@@ -31,7 +31,7 @@ pub enum EndedFirst {
     Client,
     /// The server.
     Server,
-    /// Both: their FINs crossed.
+    /// Both: neither knew yet that the other ended.
     Both,
     /// Neither did.
     None,

@@ -197,7 +197,9 @@ fn ends(verdict: &Verdict) -> Vec<Fact> {
         let text = match value {
             EndedFirst::Client => Some("the client ended first"),
             EndedFirst::Server => Some("the server ended first"),
-            EndedFirst::Both => Some("both sides ended at the same time: their FINs crossed"),
+            EndedFirst::Both => {
+                Some("both sides ended at the same time: neither knew yet that the other ended")
+            }
             EndedFirst::None => None,
         };
         facts.extend(text.map(|text| Fact::new(*grade, text.to_owned())));
@@ -208,7 +210,7 @@ fn ends(verdict: &Verdict) -> Vec<Fact> {
         let Claim::Known { value: SideEnd::Fin, grade } = end else { continue };
         let place = match direction.fin {
             Some(fin) => format!("in {}", at(verdict, fin)),
-            None => "that the capture missed and an acknowledgement proves".to_owned(),
+            None => "that the capture missed: an acknowledgement counts one more than its data".to_owned(),
         };
         let acked = match direction.fin {
             Some(_) if !direction.fin_acknowledged => ", and it was not acknowledged",

@@ -101,7 +101,7 @@ fn graceful(verdict: &Verdict) -> String {
         Some(EndedFirst::Both) => format!("{client} and {server} ended at the same time"),
         Some(EndedFirst::None) | None => format!("{client} and {server} both ended"),
     };
-    format!("{first}, both by FIN: {}", acknowledged(verdict))
+    format!("{first}, {}both by FIN: {}", probably(&verdict.ending), acknowledged(verdict))
 }
 
 /// The RST that counts: the first that ended the connection, or the first of all.

@@ -3,7 +3,7 @@
 use adieu_explain::{
     observed::Connection,
     segment::{Checksum, Flags, Segment, Timestamp},
-    verdict::{Actor, Claim, Effect, EndedFirst, Ending, ResetKind, Verdict},
+    verdict::{Actor, Claim, Effect, EndedFirst, Ending, Grade, ResetKind, Verdict},
     words::{facts, sentence},
 };
 
@@ -319,4 +319,15 @@ fn an_abort_from_one_hop_farther_is_only_probably_foreign() {
     assert_eq!(with(0), Claim::concluded(Actor::Server));
     assert_eq!(with(1), Claim::hinted(Actor::Middlebox));
     assert_eq!(with(9), Claim::concluded(Actor::Middlebox));
+}
+
+#[test]
+fn one_number_more_is_a_fin_or_an_octet() {
+    let mut talk = Talk::new();
+    talk.say(CLIENT, SYN, 100, 0, 0).say(SERVER, SYN_ACK, 500, 101, 0).say(CLIENT, ACK, 101, 501, 0);
+    talk.say(CLIENT, ACK, 101, 502, 0).say(CLIENT, FIN_ACK, 101, 502, 0).say(SERVER, ACK, 502, 102, 0);
+    let verdict = talk.verdict();
+    assert_eq!(verdict.ending, Claim::hinted(Ending::Graceful));
+    assert_eq!(verdict.s_end.grade(), Some(Grade::Hinted));
+    assert!(sentence(&verdict).contains("probably"), "{}", sentence(&verdict));
 }
