@@ -39,6 +39,7 @@
 #![forbid(unsafe_code)]
 
 mod bounds;
+mod config;
 mod connection;
 mod ending;
 mod evidence;
@@ -48,11 +49,11 @@ mod race;
 mod timers;
 mod vocabulary;
 
+pub use config::{Config, InputGrace, InputSilence};
 pub use connection::Connection;
 pub use ending::{Ending, LocalEnd, Missing, Outcome, Phase, Side, Signal, Timer};
 pub use evidence::{Asking, Call, Evidence, Fault, FaultKind, Path, Sample, SocketError, Unacknowledged};
 pub use race::{Race, RaceStep, interleave};
-pub use timers::{Config, InputGrace, InputSilence};
 pub use vocabulary::{Action, Counts, Milestones, Waiting, Wants};
 
 /// A moment, as the time since the connection's start (when connecting, or accepting, began).

@@ -6,9 +6,10 @@ use super::Connection;
 use super::ack_wait::AckWait;
 use super::acks::Taken;
 use super::stage::{InputHalf, ReceiveHalf, SendHalf, Stage};
+use crate::InputSilence;
 use crate::Timer;
 use crate::nanos::Nanos;
-use crate::timers::{InputSilence, Situation};
+use crate::timers::Situation;
 
 impl Connection {
     /// There is a connection, or there was one.
