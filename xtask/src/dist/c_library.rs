@@ -1,7 +1,7 @@
 //! The C library as a package: shared and static library, header, pkg-config file, and its documentation.
 
 use super::layout::{self, Family, Tree};
-use super::{Plan, binaries, components, licences, packages, target};
+use super::{Plan, binaries, components, licences, target};
 use crate::capi::{self, Place};
 use crate::{cargo, root};
 use anyhow::Result;
@@ -62,5 +62,5 @@ pub(super) fn stage(plan: &Plan, family: Family, below: &Path) -> Result<()> {
     tree.copy(&capi::crate_folder()?.join("examples"), &format!("{documents}/examples"))?;
     let components = components::of("adieu-capi", target::ALL[0].triple)?;
     let third_party = licences::third_party(&components, &[target::STD])?;
-    layout::licences(family, &tree, package, &third_party, &packages::changelog(plan, package)?)
+    layout::licences(family, &tree, package, &third_party, &layout::changelog(plan, package)?)
 }

@@ -1,6 +1,7 @@
 //! What is installed where, as data: the tree below `/` that a package is made of.
 
 use super::pages::Page;
+use super::{Plan, VERSION};
 use crate::root;
 use anyhow::{Context, Result, ensure};
 use std::fs;
@@ -95,6 +96,17 @@ pub(super) fn licences(
             tree.put(&format!("{folder}/THIRD-PARTY"), third_party.as_bytes(), 0o644)
         }
     }
+}
+
+/// Debian's changelog of a package that is made from a release: the changes themselves are in CHANGELOG.md.
+///
+/// Source: Debian Policy Manual 4.4.
+pub(super) fn changelog(plan: &Plan, package: &str) -> Result<String> {
+    Ok(format!(
+        "{package} ({VERSION}-1) unstable; urgency=medium\n\n  * Release {VERSION}: see changelog.gz.\n\n \
+         -- The adieu founders <adieu@localhost>  {}\n",
+        plan.date_of_mail()?
+    ))
 }
 
 /// Debian's file of licences. For a text that each Debian system has, it names the file.

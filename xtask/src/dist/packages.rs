@@ -102,7 +102,7 @@ fn program(plan: &Plan, family: Family, target: &Target) -> Result<String> {
         manual: &pages::manual(&native)?,
         completions: &pages::completions(&native)?,
         third_party: &fs::read_to_string(plan.third_party(target))?,
-        changelog: &changelog(plan, "adieu")?,
+        changelog: &layout::changelog(plan, "adieu")?,
     };
     let stage = empty_stage(family, "adieu")?;
     layout::stage(family, &contents, &stage)?;
@@ -216,23 +216,6 @@ fn list(stage: &Path, folder: &Path, lines: &mut Vec<String>) -> Result<()> {
             lines.push(format!("\"/{}\"\n", name.display()));
         }
     }
-    Ok(())
-}
-
-/// Debian's changelog of a package that is made from a release: the changes themselves are in CHANGELOG.md.
-///
-/// Source: Debian Policy Manual 4.4.
-pub(super) fn changelog(plan: &Plan, package: &str) -> Result<String> {
-    Ok(format!(
-        "{package} ({VERSION}-1) unstable; urgency=medium\n\n  * Release {VERSION}: see changelog.gz.\n\n \
-         -- The adieu founders <adieu@localhost>  {}\n",
-        plan.date_of_mail()?
-    ))
-}
-
-/// A package's file is where the trial can read it.
-pub(super) fn is_there(path: &Path) -> Result<()> {
-    ensure!(path.is_file(), "{} is not there: it was not made", path.display());
     Ok(())
 }
 

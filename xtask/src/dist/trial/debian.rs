@@ -1,7 +1,7 @@
 //! A .deb is installed by dpkg in a fresh root, used, and purged without a trace.
 
-use super::super::{Plan, packages, target};
-use super::root::Root;
+use super::super::{Plan, target};
+use super::root::{Root, is_there};
 use super::use_package;
 use anyhow::{Result, ensure};
 use std::ffi::OsStr;
@@ -14,7 +14,7 @@ pub(super) const BASE: [&str; 5] = ["coreutils", "dash", "dpkg", "libc-bin", "se
 pub(super) const FOR_C: [&str; 3] = ["gcc", "libc6-dev", "pkgconf"];
 
 pub(in super::super) fn program(plan: &Plan, package: &Path) -> Result<String> {
-    packages::is_there(package)?;
+    is_there(package)?;
     let root = Root::make(&plan.work.join("root-deb"), &BASE)?;
     around(&root, package, "adieu", || {
         use_package::program(&root)?;
@@ -24,7 +24,7 @@ pub(in super::super) fn program(plan: &Plan, package: &Path) -> Result<String> {
 }
 
 pub(in super::super) fn c_library(plan: &Plan, package: &Path) -> Result<String> {
-    packages::is_there(package)?;
+    is_there(package)?;
     let root = Root::make(&plan.work.join("root-deb-c"), &[&BASE[..], &FOR_C[..]].concat())?;
     around(&root, package, "libadieu-dev", || use_package::c_library(&root, &plan.program(&target::ALL[0])))
 }

@@ -3,9 +3,9 @@
 //! The root's programs are Debian's, and rpm's database does not know them, so dependencies are not checked: those of our packages
 //! are looked at by themselves.
 
-use super::super::{Plan, packages, target};
+use super::super::{Plan, target};
 use super::debian::{BASE, FOR_C};
-use super::root::{Root, succeed};
+use super::root::{Root, is_there, succeed};
 use super::use_package;
 use crate::parts;
 use anyhow::{Context, Result, ensure};
@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::Command;
 
 pub(in super::super) fn program(plan: &Plan, package: &Path) -> Result<String> {
-    packages::is_there(package)?;
+    is_there(package)?;
     let root = Root::make(&plan.work.join("root-rpm"), &BASE)?;
     let needs = rpm_says(package, "--requires")?;
     let unmet = needs.lines().find(|line| !line.starts_with("rpmlib(") && *line != "/bin/sh");
@@ -26,7 +26,7 @@ pub(in super::super) fn program(plan: &Plan, package: &Path) -> Result<String> {
 }
 
 pub(in super::super) fn c_library(plan: &Plan, package: &Path) -> Result<String> {
-    packages::is_there(package)?;
+    is_there(package)?;
     let root = Root::make(&plan.work.join("root-rpm-c"), &[&BASE[..], &FOR_C[..]].concat())?;
     let provides = rpm_says(package, "--provides")?;
     ensure!(provides.contains("libadieu.so.0"), "the package of the library provides: {provides}");

@@ -236,6 +236,12 @@ pub(in super::super) fn succeed(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// A package's file is where the trial can read it.
+pub(super) fn is_there(package: &Path) -> Result<()> {
+    ensure!(package.is_file(), "{} is not there: it was not made", package.display());
+    Ok(())
+}
+
 /// Every name below a root, with its kind, mode and contents as a number.
 pub(super) struct Snapshot(BTreeMap<PathBuf, u64>);
 
