@@ -213,6 +213,14 @@ impl Judge<'_> {
                         settled_by: self.at(1 - with_fin),
                     };
                 }
+                // An RST that does not acknowledge the FIN was sent without knowledge of it, perhaps before it.
+                let crossed = self.connection.resets().iter().any(|reset| {
+                    let fin = self.half(with_fin).fin().map_or(i64::MAX, |fin| fin.position);
+                    reset.from != with_fin && reset.acknowledged.is_some_and(|number| number <= fin)
+                });
+                if first == with_fin && crossed {
+                    return Claim::hinted(named(first));
+                }
                 Claim::seen(named(first))
             }
         }

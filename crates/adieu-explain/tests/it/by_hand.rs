@@ -331,3 +331,11 @@ fn one_number_more_is_a_fin_or_an_octet() {
     assert_eq!(verdict.s_end.grade(), Some(Grade::Hinted));
     assert!(sentence(&verdict).contains("probably"), "{}", sentence(&verdict));
 }
+
+#[test]
+fn a_fin_and_an_abort_that_crossed_do_not_show_who_was_first() {
+    let mut talk = Talk::new();
+    talk.say(CLIENT, SYN, 100, 0, 0).say(SERVER, SYN_ACK, 500, 101, 0).say(CLIENT, ACK, 101, 501, 0);
+    talk.say(CLIENT, FIN_ACK, 101, 501, 0).say(SERVER, Flags::RST.with(ACK), 501, 101, 0);
+    assert_eq!(talk.verdict().ended_first, Claim::hinted(EndedFirst::Client));
+}
