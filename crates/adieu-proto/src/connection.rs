@@ -24,7 +24,7 @@ use acks::Acks;
 use core::time::Duration;
 use stage::{InputHalf, ReceiveHalf, SendHalf, Stage};
 
-/// One connection, from the start of connecting to its one [`Outcome`].
+/// One connection, from the start of connecting to its one [`Outcome`](crate::Outcome).
 ///
 /// The grammar of its use stands in the [crate's documentation](crate).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

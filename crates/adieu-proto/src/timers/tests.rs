@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::bounds::Bounds as Config;
+use core::time::Duration;
 
 const fn ms(n: u64) -> Nanos {
     Nanos::from_millis(n)
