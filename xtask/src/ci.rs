@@ -30,6 +30,7 @@ const BUILDS: &[Check] = &[
         arguments: &["doc", "--workspace", "--all-features", "--no-deps", "--document-private-items"],
         environment: &[("RUSTDOCFLAGS", "-D warnings")],
     },
+    Check { name: "public API", arguments: &["xtask", "publish", "--api"], environment: &[] },
 ];
 
 /// Checks that run tests.
@@ -42,6 +43,8 @@ const TESTS: &[Check] = &[
 
 const DENY: Check =
     Check { name: "licences and bans", arguments: &["deny", "check", "licenses", "bans"], environment: &[] };
+
+const BOOK: Check = Check { name: "the book", arguments: &["xtask", "book", "--check"], environment: &[] };
 
 const COUNTS: Check =
     Check { name: "instruction counts", arguments: &["xtask", "bench", "--check"], environment: &[] };
@@ -73,6 +76,7 @@ pub(crate) fn run() -> Result<()> {
     let optional = [
         (&DENY, "cargo-deny", succeeds(cargo()?.args(["deny", "--version"]))),
         (&COUNTS, "valgrind", has_valgrind),
+        (&BOOK, "mdbook", succeeds(Command::new("mdbook").arg("--version"))),
     ];
     for (check, program, is_there) in optional {
         if !is_there {
