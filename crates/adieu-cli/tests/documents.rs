@@ -3,8 +3,9 @@
 //!
 //! A block ` ```console` has commands after `$ ` and what they print. ` ```console server` is a command that runs in the
 //! background for the blocks that follow it; `<!-- server: … -->` is the same without being shown, and
-//! `<!-- setup: … -->` is run first. Times and ports differ from run to run, so both sides are compared without them,
-//! and the lines of a ladder in any order.
+//! `<!-- setup: … -->` is run first. Times, ports and fingerprints differ from run to run, so both sides are compared without
+//! them, and the lines of a ladder in any order. A command that is shown with `--pin` gets the fingerprint that the server has
+//! told.
 
 #![cfg(unix)]
 
@@ -59,6 +60,9 @@ impl Shell {
         let mut said = String::new();
         stderr.read_line(&mut said).expect("stderr is readable");
         assert!(said.contains("listening on"), "{line}: {said}");
+        if line.contains("--self-signed") {
+            stderr.read_line(&mut said).expect("stderr is readable");
+        }
         Server {
             child,
             stderr,
@@ -76,6 +80,11 @@ struct Server {
 }
 
 impl Server {
+    /// The fingerprint of the certificate that was made for this run.
+    fn pin(&self) -> Option<&str> {
+        self.said.lines().find_map(|line| line.split_once("--pin ")).map(|(_, pin)| pin)
+    }
+
     /// Stops one that would serve for ever.
     fn stop(&self) {
         let stopped = Command::new("kill").arg(self.child.id().to_string()).status();
@@ -112,6 +121,7 @@ fn settled_line(line: &str) -> String {
             _ if word.contains('.') && word.bytes().all(|b| b.is_ascii_digit() || b == b'.') => {
                 "TIME".to_owned()
             }
+            _ if word.starts_with("sha256:") => "sha256:FINGERPRINT".to_owned(),
             _ if humantime::parse_rfc3339(word).is_ok() => "TIME".to_owned(),
             _ if word.strip_prefix('(').is_some_and(|time| time.parse::<f64>().is_ok()) => "(TIME".to_owned(),
             _ => word.to_owned(),
@@ -123,6 +133,15 @@ fn settled_line(line: &str) -> String {
 /// An address may be followed by what is said of it.
 fn without_mark(word: &str) -> &str {
     word.strip_suffix([':', ',']).unwrap_or(word)
+}
+
+/// The command with the fingerprint that a server has told, where one is shown.
+fn with_pin(command: String, servers: &[(Server, Option<String>)]) -> String {
+    let told = servers.iter().find_map(|(server, _)| server.pin());
+    match (told, command.split_once("--pin ")) {
+        (Some(pin), Some((before, _))) => format!("{before}--pin {pin}"),
+        _ => command,
+    }
 }
 
 /// A block's commands, each with what it must print.
@@ -160,6 +179,7 @@ fn check(document: &str) -> usize {
                 if kind == " server" {
                     servers.push((shell.serve(&command), Some(shown)));
                 } else {
+                    let command = with_pin(command, &servers);
                     assert_eq!(settled(&shell.run(&command)), settled(&shown), "$ {command}");
                 }
             }
