@@ -217,8 +217,8 @@ fn environment(page: &mut Page, guide: &Guide, command: &Command) {
     page.heading("Environment");
     if !options.is_empty() {
         let rule = "The variable of an option stands for the option, unless it is on the command line. Of a switch, 1, true and yes \
-                    turn it on. An empty variable counts as not set; of one that keeps others out, such as ADIEU_SECRET, it is \
-                    refused.";
+                    turn it on. An empty variable counts as not set; but an empty ADIEU_SECRET, or another that protects, is \
+                    an error.";
         page.paragraphs(rule, true);
     }
     for (variable, argument) in options {
