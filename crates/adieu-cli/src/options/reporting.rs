@@ -16,9 +16,9 @@ pub(crate) struct Reporting {
           add = Rules::new().also_over_udp())]
     report: Option<ReportFormat>,
 
-    /// Write the report to this file; JSON is the default format if its name ends in .json
+    /// Write the report to this file, and bad endings to stderr too; JSON is the default format if its name ends in .json
     ///
-    /// stderr then has only bad endings, which are in the file too. The file is replaced. A service (--keep-open, or receive --retry) appends to it.
+    /// The file is replaced. A service (--keep-open, or receive --retry) appends to it.
     #[arg(long, value_name = "FILE", env = "ADIEU_REPORT_FILE", hide_env_values = true,
           add = Rules::new().also_over_udp().meaningless_with(&[With::Value("report", "none")]))]
     pub(crate) report_file: Option<PathBuf>,
