@@ -177,7 +177,8 @@ fn a_flood_of_syns_displaces_nothing_but_syns() {
         |reason, first| left.iter().find(|left| left.1 == first && left.0 == reason).and_then(|left| left.3);
     assert_eq!(known(Reason::CaptureEnded, 1), Some(Ending::Graceful));
     assert_eq!(known(Reason::CaptureEnded, 4), Some(Ending::Open));
-    assert_eq!(left.iter().filter(|left| left.3 == Some(Ending::NoAnswer)).count(), 4);
+    // The capture ends before an answer to the last SYNs could have come.
+    assert_eq!(left.iter().filter(|left| left.0 == Reason::CaptureEnded && left.3.is_none()).count(), 4);
 }
 
 /// Many TLS connections of which the capture missed a frame: what waits for it is bounded over all of them.
@@ -242,7 +243,7 @@ fn a_stray_syn_ends_no_connection() {
     capture.close(1, 5);
     let left = capture.finish();
     assert_eq!(left[0], (Reason::CaptureEnded, 1, 8, Some(Ending::Graceful)));
-    assert_eq!((left[1].1, left[1].3), (4, Some(Ending::NoAnswer)), "the SYN is told by itself");
+    assert_eq!((left[1].1, left[1].3), (4, None), "the SYN is told by itself, and its answer is not awaited");
     assert_eq!(left.len(), 2);
 }
 

@@ -334,7 +334,11 @@ impl Judge<'_> {
             Some(false) => {}
         }
         if self.is_unanswered() {
-            return Claim::seen(Ending::NoAnswer);
+            return if self.has_asked_for_long() {
+                Claim::seen(Ending::NoAnswer)
+            } else {
+                Claim::unknown(Unknown::CaptureStopsEarly, Vantage::ForLonger)
+            };
         }
         if (0..2).all(|index| self.half(index).is_unseen()) {
             // All of its segments had bad checksums.
@@ -378,6 +382,18 @@ impl Judge<'_> {
             && self.connection.resets().is_empty()
     }
 
+    /// Whether an answer to the SYN would have come: it was sent again, or as long ago as that takes (RFC 6298, 2.1).
+    fn has_asked_for_long(&self) -> bool {
+        let asked = self.connection.first.time;
+        let waited = self.capture_ends().since(asked).unwrap_or_default();
+        self.half(self.client).segments > 1 || waited >= Duration::from_secs(1)
+    }
+
+    /// When nothing of it was seen any more.
+    fn capture_ends(&self) -> Timestamp {
+        self.capture_end.unwrap_or(self.connection.last.time).max(self.connection.last.time)
+    }
+
     /// Whether side `1 - index` is mute: what `index` sent has no answer, for so long that it is no round trip.
     fn is_mute(&self, index: usize) -> bool {
         let (half, peer) = (self.half(index), self.half(1 - index));
@@ -391,8 +407,7 @@ impl Judge<'_> {
             || half.fin().is_some() && !half.fin_acked()
             || half.syn.is_some() && half.acked().is_none()
             || unheard.probes >= 2;
-        let end = self.capture_end.unwrap_or(self.connection.last.time).max(self.connection.last.time);
-        let waited = end.since(first).unwrap_or_default();
+        let waited = self.capture_ends().since(first).unwrap_or_default();
         // An answer takes a round trip, by satellite more than a second.
         let trips = self.connection.round_trip().unwrap_or_default().saturating_mul(2);
         waits && (waited >= MUTE.max(trips) || (unheard.repeated > 0 && waited >= MUTE_REPEATED.max(trips)))
