@@ -8,6 +8,9 @@
 use crate::patience::{NotRead, Waits, in_words, read_exactly};
 use crate::transport::Transport;
 use crate::wire::{PeerRole, shown};
+use snow::params::{CipherChoice, DHChoice, HashChoice};
+use snow::resolvers::{CryptoResolver, DefaultResolver, RingResolver};
+use snow::types::{Cipher, Dh, Hash, Random};
 use snow::{HandshakeState, TransportState};
 use spake2::{Ed25519Group, Identity, Password, Spake2};
 use std::io;
@@ -56,6 +59,9 @@ pub(crate) enum SecretError {
     /// What came is no message of the handshake.
     #[error("the peer does not take part in the handshake of the secret")]
     NotUnderstood,
+    /// This side failed by itself, whatever the peer does: for example, the system gave no random numbers.
+    #[error("this side cannot carry out the handshake of the secret: {0}")]
+    Unable(#[from] snow::Error),
     /// The peer said nothing for this long.
     #[error("the peer said nothing for {}", in_words(*.0))]
     Silent(Duration),
@@ -102,10 +108,9 @@ pub(crate) fn handshake<T: Transport>(
         let _ = send(link, REFUSAL, b"it is not the same");
         SecretError::Different
     };
-    let understood = |_| SecretError::NotUnderstood;
     match role {
         PeerRole::Sender => {
-            let n = noise.write_message(&[], &mut buffer).map_err(understood)?;
+            let n = noise.write_message(&[], &mut buffer)?;
             send(link, MESSAGE, &buffer[..n])?;
             let answer = receive(link, waits)?;
             noise.read_message(&answer, &mut buffer).map_err(|_| wrong(link))?;
@@ -113,23 +118,44 @@ pub(crate) fn handshake<T: Transport>(
         PeerRole::Receiver => {
             let question = receive(link, waits)?;
             noise.read_message(&question, &mut buffer).map_err(|_| wrong(link))?;
-            let n = noise.write_message(&[], &mut buffer).map_err(understood)?;
+            let n = noise.write_message(&[], &mut buffer)?;
             send(link, MESSAGE, &buffer[..n])?;
         }
     }
-    noise.into_transport_mode().map_err(understood)
+    Ok(noise.into_transport_mode()?)
 }
 
-fn noise(role: PeerRole, key: &[u8; 32], prologue: &[u8]) -> Result<HandshakeState, SecretError> {
-    let understood = |_| SecretError::NotUnderstood;
-    let pattern = NOISE.parse().map_err(understood)?;
-    let builder = snow::Builder::new(pattern).psk(0, key).and_then(|b| b.prologue(prologue));
-    let builder = builder.map_err(understood)?;
+fn noise(role: PeerRole, key: &[u8; 32], prologue: &[u8]) -> Result<HandshakeState, snow::Error> {
+    let builder = snow::Builder::with_resolver(NOISE.parse()?, Box::new(Primitives));
+    let builder = builder.psk(0, key)?.prologue(prologue)?;
     match role {
         PeerRole::Sender => builder.build_initiator(),
         PeerRole::Receiver => builder.build_responder(),
     }
-    .map_err(understood)
+}
+
+/// What Noise is made of: snow's own, but for the random numbers.
+///
+/// Snow's own come from `getrandom` 0.3, which looks up the C library's function by dlsym(3). A static program finds nothing there and
+/// opens /dev/urandom, which an empty root does not have. Ring, like `spake2`, makes the system call.
+struct Primitives;
+
+impl CryptoResolver for Primitives {
+    fn resolve_rng(&self) -> Option<Box<dyn Random>> {
+        RingResolver.resolve_rng()
+    }
+
+    fn resolve_dh(&self, choice: &DHChoice) -> Option<Box<dyn Dh>> {
+        DefaultResolver.resolve_dh(choice)
+    }
+
+    fn resolve_hash(&self, choice: &HashChoice) -> Option<Box<dyn Hash>> {
+        DefaultResolver.resolve_hash(choice)
+    }
+
+    fn resolve_cipher(&self, choice: &CipherChoice) -> Option<Box<dyn Cipher>> {
+        DefaultResolver.resolve_cipher(choice)
+    }
 }
 
 fn send<T: Transport>(link: &mut T, kind: u8, message: &[u8]) -> io::Result<()> {

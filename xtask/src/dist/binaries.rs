@@ -58,6 +58,7 @@ fn try_it(target: &Target, program: &Path) -> Result<String> {
         runner
             .refuse(&["connect", "tls://127.0.0.1:1"], 2, "--ca")
             .context("without roots it must say how to do without")?;
+        runner.transfers(folder.path()).context("a transfer with a passphrase, where there is no /dev")?;
         finds_names_by_itself(folder.path(), &runner)?;
         return Ok(format!("{said} in an empty root"));
     };

@@ -2,7 +2,9 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// Nothing here takes so long, not under qemu on a busy machine either.
@@ -74,7 +76,7 @@ impl Runner {
     pub(in super::super) fn use_it(&self) -> Result<&'static str> {
         self.expect(&["--version"], "", &format!("adieu {}\n", super::super::VERSION))?;
         self.expect(&["demo"], "", "FIN")?;
-        let server = Server::start(self)?;
+        let server = Server::start(self, &ECHO)?;
         let address = server.address.as_str();
         let port = address.rsplit(':').next().context("it has a port")?;
         let named = format!("localhost:{port}");
@@ -89,29 +91,50 @@ impl Runner {
 impl Runner {
     /// Another program is sent back what it sends to `adieu listen`, and finds that good. Its last two arguments are host and port.
     pub(in super::super) fn answers(&self, client: &Self, options: &[&str]) -> Result<()> {
-        let server = Server::start(self)?;
+        let server = Server::start(self, &ECHO)?;
         let port = server.address.rsplit(':').next().context("it has a port")?;
         // The examples of the C library send this text too.
         client.expect(&[options, &["127.0.0.1", port]].concat(), "this is a test", "this is a test")
     }
 }
 
-/// `adieu listen`, which sends back what comes.
+impl Runner {
+    /// A file is sent with a passphrase, inside of a root. `root`: where that is for us.
+    pub(in super::super) fn transfers(&self, root: &Path) -> Result<()> {
+        const TEXT: &str = "what is sent";
+        fs::write(root.join("secret"), "a passphrase\n")?;
+        fs::write(root.join("sent"), TEXT)?;
+        fs::create_dir(root.join("received"))?;
+        let secret = ["--secret-file", "/secret"];
+        let receive =
+            [&["receive", "--keep-open", "--output", "/received", "127.0.0.1:0"], &secret[..]].concat();
+        let server = Server::start(self, &receive)?;
+        self.expect(&[&["send", "-q", "/sent", &server.address], &secret[..]].concat(), "", "")?;
+        let received = fs::read_to_string(root.join("received/sent"))?;
+        ensure!(received == TEXT, "adieu receive has stored {received:?}");
+        Ok(())
+    }
+}
+
+/// Sends back what comes.
+const ECHO: [&str; 4] = ["listen", "--keep-open", "--echo", "127.0.0.1:0"];
+
+/// A command of adieu that serves until it is dropped.
 struct Server {
     child: Child,
     address: String,
 }
 
 impl Server {
-    fn start(runner: &Runner) -> Result<Self> {
-        let mut command = runner.command(&["listen", "--keep-open", "--echo", "127.0.0.1:0"]);
+    fn start(runner: &Runner, arguments: &[&str]) -> Result<Self> {
+        let mut command = runner.command(arguments);
         // It must end with us, and timeout(1) passes SIGTERM on.
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let mut said = BufReader::new(child.stderr.take().context("a pipe")?);
         let mut server = Self { child, address: String::new() };
         let mut line = String::new();
         said.read_line(&mut line)?;
-        ensure!(line.contains("listening on 127.0.0.1:"), "adieu listen says {line:?}");
+        ensure!(line.contains("listening on 127.0.0.1:"), "adieu {} says {line:?}", arguments.join(" "));
         line.trim().rsplit(' ').next().unwrap_or_default().clone_into(&mut server.address);
         // What it says of each client is read, so that its pipe never fills.
         std::thread::spawn(move || {
