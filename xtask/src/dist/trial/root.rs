@@ -41,6 +41,10 @@ const FOLDERS: [&str; 16] = [
     "var/tmp",
 ];
 
+/// The package that has them: when a package goes, dpkg removes each empty folder that no other has.
+const BASE: &str = "Package: base-of-the-trial\nStatus: install ok installed\nMaintainer: nobody <nobody@localhost>\n\
+                    Architecture: all\nVersion: 1\nDescription: folders that every system has\n\n";
+
 /// What dpkg has of its own.
 const DPKG: [&str; 4] = ["alternatives", "info", "triggers", "updates"];
 
@@ -74,13 +78,15 @@ impl Root {
             fs::create_dir_all(folder.join(DATABASE).join(name))?;
         }
         let mut files = BTreeSet::new();
-        let mut database = String::new();
+        let mut database = BASE.to_owned();
         for name in &names {
             root.take(name, &installed, &mut files, &mut database)?;
         }
         root.copy(&files)?;
         let own = folder.join(DATABASE);
         fs::write(own.join("status"), database)?;
+        let folders = FOLDERS.join("\n/");
+        fs::write(own.join("info/base-of-the-trial.list"), format!("/.\n/{folders}\n"))?;
         fs::write(own.join("available"), "")?;
         if names.contains("libc-bin") {
             fs::write(own.join("triggers/ldconfig"), "libc-bin\n")?;
