@@ -73,7 +73,9 @@ pub(super) fn c_library(root: &Root, adieu: &Path) -> Result<()> {
         "cd /tmp; gcc -Wall -Werror client.c -o client-static \
          $({path} pkg-config --static --cflags --libs adieu | sed 's/-ladieu/-l:libadieu.a/')"
     ))?;
-    let needed = root.sh("cd /tmp; ldd client; echo; ldd client-static")?;
+    // What ldd does, which is a script for a shell that is not in the root.
+    let list = "/lib64/ld-linux-x86-64.so.2 --list";
+    let needed = root.sh(&format!("cd /tmp; {list} ./client; echo; {list} ./client-static"))?;
     let (shared, with_static) = needed.split_once("\n\n").context("two lists")?;
     ensure!(shared.contains("libadieu.so.0 => /"), "the program does not find the library: {shared}");
     ensure!(!with_static.contains("libadieu"), "the static library is not linked: {with_static}");
