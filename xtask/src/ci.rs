@@ -36,7 +36,7 @@ const BUILDS: &[Check] = &[
 /// Checks that run tests.
 const TESTS: &[Check] = &[
     // The README's command: every crate but this one, with all features, doc tests and the README's own examples.
-    Check { name: "tests", arguments: &["test"], environment: &[] },
+    Check { name: "tests", arguments: &["test", "--no-fail-fast"], environment: &[] },
     Check { name: "tests of xtask", arguments: &["test", "-p", "xtask"], environment: &[] },
     Check { name: "the C library", arguments: &["xtask", "capi", "--test"], environment: &[] },
 ];

@@ -128,6 +128,7 @@ fn scene(line: &str) -> Option<Scene> {
         | "adieu explain --format json trace.pcapng.gz"
         | "adieu explain --compare before.pcap after.pcap"
         | "adieu explain --both client.pcap server.pcap"
+        | "adieu explain --html page.html trace.pcap"
         | "adieu explain --code ECONNRESET" => S::Ends(0, W::Nobody),
         "adieu explain --live" if cfg!(target_os = "linux") => S::Ends(0, W::Nobody),
         "tcpdump -i eth0 -U -w - tcp | adieu explain -" => S::Needs("an interface, and the right to capture"),
