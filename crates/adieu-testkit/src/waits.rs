@@ -63,7 +63,8 @@ mod tests {
         };
         let (client, server) = pair();
         reset(server);
-        assert!(is_reset(&client));
+        // Wine shows an end in place of a reset.
+        assert!(is_reset(&client) || crate::scenario::is_wine());
         let (client, server) = pair();
         drop(server);
         assert!(!is_reset(&client));
