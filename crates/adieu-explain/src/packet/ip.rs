@@ -132,7 +132,9 @@ impl Decoder {
             4 if addresses > 0 => Some(8),
             _ => None,
         };
+        // It is a header of IPv6 alone, whatever stands behind another one.
         if left > 0
+            && self.ip.destination.is_ipv6()
             && let Some(address) = last.and_then(|at| rest.data.get(at..)).and_then(|data| data.first_chunk())
         {
             self.ip.destination = Ipv6Addr::from_bits(u128::from_be_bytes(*address)).into();

@@ -271,6 +271,17 @@ fn extension_headers_are_passed_over() {
     assert_eq!((segment.destination.ip(), segment.checksum), ([0x0202; 8].into(), Checksum::Good));
 }
 
+/// Found by the fuzzer: IPv4 can name the routing header's number as its protocol.
+#[test]
+fn a_routing_header_in_ipv4_changes_no_address() {
+    let tcp_of_ipv4 = &ipv4()[20..];
+    let route = [&[6, 2, 0, 1, 0, 0, 0, 0][..], &[9; 16], tcp_of_ipv4].concat();
+    let packet = in_ipv4(43, &route);
+    let mut decoder = Decoder::new();
+    let segment = tcp(&mut decoder, &frame(101, &packet));
+    assert_eq!(segment.destination.ip(), std::net::Ipv4Addr::new(192, 0, 2, 2));
+}
+
 #[test]
 fn fragments_are_told() {
     let mut decoder = Decoder::new();
