@@ -51,6 +51,28 @@ pub(crate) struct Named {
     pub(crate) text: &'static str,
 }
 
+/// What every command that can go through a proxy reads.
+pub(crate) const PROXY: Named = Named {
+    name: "ALL_PROXY, NO_PROXY",
+    text: "With --proxy env: the proxy, and the hosts that need none. Their names in lower case are read too.",
+};
+
+/// What every command that checks certificates reads.
+pub(crate) const ROOTS_NAMED: Named = Named {
+    name: "SSL_CERT_FILE, SSL_CERT_DIR",
+    text: "A file or a directory with roots of trust, instead of the system's.",
+};
+
+/// The same, as files.
+pub(crate) const ROOTS: Named = Named {
+    name: "/etc/ssl/certs",
+    text: "The system's roots of trust, where --ca and --pin name nothing else. Other systems have them elsewhere.",
+};
+
+/// What every command that takes an endpoint reads.
+pub(crate) const SERVICES: Named =
+    Named { name: "/etc/services", text: "The names of services, which may stand for ports." };
+
 impl Guide {
     /// The whole text of its examples, as a help has it.
     fn examples(&self, most: usize) -> String {

@@ -4,7 +4,7 @@ use crate::exit::{
     BUG, COMMAND_NOT_RUN, INDETERMINATE, INTERRUPTED, LOCAL_FAILURE, NO_COMMAND, NO_CONNECTION, SUCCESS,
     Statuses, TERMINATED, USAGE,
 };
-use crate::guide::{Example, Guide, Named};
+use crate::guide::{Example, Guide, PROXY, ROOTS, ROOTS_NAMED, SERVICES};
 
 pub(crate) const GUIDE: Guide = Guide {
     command: "check",
@@ -40,23 +40,8 @@ pub(crate) const GUIDE: Guide = Guide {
         },
     ],
     statuses: STATUSES,
-    variables: &[
-        Named {
-            name: "ALL_PROXY, NO_PROXY",
-            text: "With --proxy env: the proxy, and the hosts that need none. Their names in lower case are read too.",
-        },
-        Named {
-            name: "SSL_CERT_FILE, SSL_CERT_DIR",
-            text: "A file or a directory with roots of trust, instead of the system's.",
-        },
-    ],
-    files: &[
-        Named { name: "/etc/services", text: "The names of services, which may stand for ports." },
-        Named {
-            name: "/etc/ssl/certs",
-            text: "The system's roots of trust, where --ca and --pin name nothing else. Other systems have them elsewhere.",
-        },
-    ],
+    variables: &[PROXY, ROOTS_NAMED],
+    files: &[SERVICES, ROOTS],
     see_also: &["connect", "explain"],
 };
 

@@ -1,7 +1,7 @@
 //! What `adieu connect` says of itself beside its options.
 
 use crate::exit::OF_A_CONNECTION;
-use crate::guide::{Example, Guide, Named};
+use crate::guide::{Example, Guide, Named, PROXY, ROOTS, ROOTS_NAMED, SERVICES};
 
 pub(crate) const GUIDE: Guide = Guide {
     command: "connect",
@@ -49,21 +49,9 @@ pub(crate) const GUIDE: Guide = Guide {
             name: "ADIEU_PEER, ADIEU_LOCAL",
             text: "Set for the command of --exec: the addresses of the peer and of this side.",
         },
-        Named {
-            name: "ALL_PROXY, NO_PROXY",
-            text: "With --proxy env: the proxy, and the hosts that need none. Their names in lower case are read too.",
-        },
-        Named {
-            name: "SSL_CERT_FILE, SSL_CERT_DIR",
-            text: "A file or a directory with roots of trust, instead of the system's.",
-        },
+        PROXY,
+        ROOTS_NAMED,
     ],
-    files: &[
-        Named { name: "/etc/services", text: "The names of services, which may stand for ports." },
-        Named {
-            name: "/etc/ssl/certs",
-            text: "The system's roots of trust, where --ca and --pin name nothing else. Other systems have them elsewhere.",
-        },
-    ],
+    files: &[SERVICES, ROOTS],
     see_also: &["listen", "check", "send", "nc"],
 };

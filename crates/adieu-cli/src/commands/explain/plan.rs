@@ -64,7 +64,7 @@ pub(super) enum Capture {
 }
 
 impl Capture {
-    /// The file. `None`: it is no file.
+    /// The file that is read. `None`: it is stdin.
     fn file(&self) -> Option<&Path> {
         match self {
             Self::Stdin => None,

@@ -1,7 +1,7 @@
 //! What `adieu listen` says of itself beside its options.
 
 use crate::exit::{OF_A_CONNECTION, Statuses};
-use crate::guide::{Example, Guide, Named};
+use crate::guide::{Example, Guide, Named, SERVICES};
 
 pub(crate) const GUIDE: Guide = Guide {
     command: "listen",
@@ -55,6 +55,6 @@ pub(crate) const GUIDE: Guide = Guide {
             text: "The sockets that the service manager passed, for the endpoints fd:NAME and fd:NUMBER.",
         },
     ],
-    files: &[Named { name: "/etc/services", text: "The names of services, which may stand for ports." }],
+    files: &[SERVICES],
     see_also: &["connect", "receive", "relay"],
 };

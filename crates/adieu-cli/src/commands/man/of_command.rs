@@ -68,7 +68,7 @@ fn form_word(word: &str) -> String {
     bold(word)
 }
 
-/// `[-e COMMAND]`. `None`: it is no option.
+/// `[-e COMMAND]`. `None`: the argument is not an option.
 fn optional(argument: &Arg) -> Option<String> {
     let long = argument.get_long()?;
     let name = argument.get_short().map_or_else(|| format!("--{long}"), |short| format!("-{short}"));

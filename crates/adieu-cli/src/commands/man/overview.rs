@@ -4,7 +4,7 @@ use super::of_command::{name, named, see_also, statuses};
 use super::roff::{Page, bold};
 use crate::exit::OF_A_CONNECTION;
 use crate::guide::overview::{EXAMPLES, WISHES};
-use crate::guide::{Guide, Named};
+use crate::guide::{Guide, Named, ROOTS_NAMED, SERVICES};
 use clap::Command;
 
 const DESCRIPTION: &str = "adieu connects programs to the network and ends each connection in order: it sends everything, shuts \
@@ -20,15 +20,12 @@ const VARIABLES: [Named; 4] = [
                ADIEU_CONNECT_TIMEOUT. The pages of the commands list them. An option on the command line wins.",
     },
     Named { name: "ALL_PROXY, NO_PROXY", text: "With --proxy env: the proxy, and the hosts that need none." },
-    Named {
-        name: "SSL_CERT_FILE, SSL_CERT_DIR",
-        text: "A file or a directory with roots of trust, instead of the system's.",
-    },
+    ROOTS_NAMED,
     Named { name: "NO_COLOR", text: "If it is set, adieu writes no colours to a terminal." },
 ];
 
 const FILES: [Named; 3] = [
-    Named { name: "/etc/services", text: "The names of services, which may stand for ports." },
+    SERVICES,
     Named {
         name: "/etc/hosts, /etc/resolv.conf",
         text: "Names are resolved as the system does (getaddrinfo(3)).",

@@ -1,7 +1,7 @@
 //! What `adieu nc` says of itself beside its options.
 
 use crate::exit::{SUCCESS, Statuses, USAGE};
-use crate::guide::{Example, Guide, Named};
+use crate::guide::{Example, Guide, Named, SERVICES};
 
 pub(crate) const GUIDE: Guide = Guide {
     command: "nc",
@@ -47,7 +47,7 @@ pub(crate) const GUIDE: Guide = Guide {
         },
         Named { name: "POSIXLY_CORRECT", text: "If it is set, operands end the options." },
     ],
-    files: &[Named { name: "/etc/services", text: "The names of services, which may stand for ports." }],
+    files: &[SERVICES],
     see_also: &["connect", "listen", "check"],
 };
 

@@ -4,7 +4,7 @@ use crate::exit::{
     BUG, INTERRUPTED, LOCAL_FAILURE, NO_CONNECTION, RESET, SUCCESS, Statuses, TERMINATED, TIMED_OUT,
     TRUNCATED, USAGE,
 };
-use crate::guide::{Example, Guide, Named};
+use crate::guide::{Example, Guide, Named, PROXY, ROOTS_NAMED, SERVICES};
 
 pub(crate) const GUIDE: Guide = Guide {
     command: "receive",
@@ -42,18 +42,9 @@ pub(crate) const GUIDE: Guide = Guide {
         },
     ],
     statuses: STATUSES,
-    variables: &[
-        Named {
-            name: "ALL_PROXY, NO_PROXY",
-            text: "With --proxy env: the proxy, and the hosts that need none. Their names in lower case are read too.",
-        },
-        Named {
-            name: "SSL_CERT_FILE, SSL_CERT_DIR",
-            text: "A file or a directory with roots of trust, instead of the system's.",
-        },
-    ],
+    variables: &[PROXY, ROOTS_NAMED],
     files: &[
-        Named { name: "/etc/services", text: "The names of services, which may stand for ports." },
+        SERVICES,
         Named {
             name: "PATH/.NAME.adieu-partial",
             text: "What of a file is not whole yet. It is renamed to NAME once it is whole and synced, and is kept after a failure only with --resume.",

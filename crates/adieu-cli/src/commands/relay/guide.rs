@@ -3,7 +3,7 @@
 use crate::exit::{
     BUG, INTERRUPTED, LOCAL_FAILURE, NO_CONNECTION, RESET, SUCCESS, Statuses, TERMINATED, USAGE,
 };
-use crate::guide::{Example, Guide, Named};
+use crate::guide::{Example, Guide, Named, ROOTS, ROOTS_NAMED, SERVICES};
 
 pub(crate) const GUIDE: Guide = Guide {
     command: "relay",
@@ -47,18 +47,9 @@ pub(crate) const GUIDE: Guide = Guide {
             name: "NOTIFY_SOCKET, WATCHDOG_USEC",
             text: "The service manager's socket, which is told of the start, of the stop and of each reload; and how often it wants to hear that the relay lives.",
         },
-        Named {
-            name: "SSL_CERT_FILE, SSL_CERT_DIR",
-            text: "A file or a directory with roots of trust, instead of the system's.",
-        },
+        ROOTS_NAMED,
     ],
-    files: &[
-        Named { name: "/etc/services", text: "The names of services, which may stand for ports." },
-        Named {
-            name: "/etc/ssl/certs",
-            text: "The system's roots of trust, where --ca and --pin name nothing else. Other systems have them elsewhere.",
-        },
-    ],
+    files: &[SERVICES, ROOTS],
     see_also: &["listen", "connect", "explain"],
 };
 
