@@ -33,7 +33,8 @@ const BINARY: &str = "adieu-cli";
 #[expect(clippy::print_stdout, reason = "what is checked is for people")]
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     api(arguments.bless)?;
-    println!("--- the public API of {} libraries: as committed", LIBRARIES.len());
+    let state = if arguments.bless { "written" } else { "as committed" };
+    println!("--- the public API of {} libraries: {state}", LIBRARIES.len());
     if arguments.api || arguments.bless {
         return Ok(());
     }

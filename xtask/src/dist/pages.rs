@@ -15,12 +15,8 @@ pub(super) const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
 pub(super) fn manual(program: &Path) -> Result<Vec<Page>> {
     let folder = tempfile::tempdir()?;
     let all = folder.path().to_str().context("a temporary folder has a name in UTF-8")?;
-    let mut pages = if say(program, &["man", "--help"])?.contains("--all") {
-        say(program, &["man", "--all", all])?;
-        written(folder.path())?
-    } else {
-        one_by_one(program)?
-    };
+    say(program, &["man", "--all", all])?;
+    let mut pages = written(folder.path())?;
     pages.sort();
     ensure!(pages.len() > 5, "adieu makes {} manual pages", pages.len());
     for (name, text) in &pages {
@@ -42,29 +38,10 @@ fn written(folder: &Path) -> Result<Vec<Page>> {
     Ok(pages)
 }
 
-/// A program that has not `man --all` yet has a page of its own for each command of its help.
-fn one_by_one(program: &Path) -> Result<Vec<Page>> {
-    let mut pages = vec![("adieu.1".to_owned(), say(program, &["man"])?)];
-    for command in commands(&say(program, &["--help"])?) {
-        pages.push((format!("adieu-{command}.1"), say(program, &["man", &command])?));
-    }
-    Ok(pages)
-}
-
 /// The script of each of [`SHELLS`].
 pub(super) fn completions(program: &Path) -> Result<Vec<Page>> {
     let script = |shell: &&str| Ok(((*shell).to_owned(), say(program, &["completions", shell])?));
     SHELLS.iter().map(script).collect()
-}
-
-/// The commands that the help lists under `Commands:`, but for the help itself.
-fn commands(help: &str) -> Vec<String> {
-    let listed =
-        help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    // What a long sentence goes on with stands further right.
-    let names = listed.filter_map(|line| line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')));
-    let words = names.filter_map(|line| line.split_whitespace().next());
-    words.filter(|word| *word != "help").map(str::to_owned).collect()
 }
 
 fn say(program: &Path, arguments: &[&str]) -> Result<String> {
@@ -97,13 +74,5 @@ mod tests {
         pages.sort();
         let page = |name: &str, text: &str| (name.to_owned(), text.to_owned());
         assert_eq!(pages, [page("adieu-protocol.7", "man7"), page("adieu.1", "man1")]);
-    }
-
-    #[test]
-    fn commands_are_the_first_words_under_their_heading() {
-        let help = "Usage: adieu\n\nCommands:\n  connect  Connect: one\n           line more\n  nc       A netcat\n  \
-                    help     Print\n\nOptions:\n  -h  Print\n";
-        assert_eq!(commands(help), ["connect", "nc"]);
-        assert_eq!(commands("nothing\n"), Vec::<String>::new());
     }
 }
