@@ -14,7 +14,7 @@ use super::Relay;
 use crate::flow::ends::Source;
 use crate::flow::{End, Pair, Peer};
 use crate::handle::Handle;
-use adieu_proto::{Ending, Time};
+use adieu_proto::{Config, Ending, Time};
 use std::time::Duration;
 
 /// An end that waits.
@@ -30,8 +30,9 @@ pub(super) struct HeldEnd {
 /// How long an end waits while the side that it is for is open: many round trips.
 const WHILE_OPEN: Duration = Duration::from_secs(1);
 
-/// And while that side waits for nothing else. The stream that it ends is whole in any case.
-const AT_LAST: Duration = Duration::from_secs(10);
+/// And while that side waits for nothing else: as long as an acknowledgement is waited for anywhere. The stream that it ends is whole
+/// in any case.
+const AT_LAST: Duration = Config::FLUSH_TIMEOUT;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LAST_PAUSE: Duration = Duration::from_millis(100);
