@@ -94,7 +94,15 @@ impl Server {
     fn finish(mut self) -> String {
         self.stderr.read_to_string(&mut self.said).expect("stderr is readable");
         self.child.wait().expect("it can be waited for");
-        self.said
+        std::mem::take(&mut self.said)
+    }
+}
+
+/// One whose page failed before it was stopped must not outlive the test.
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
