@@ -6,7 +6,7 @@
 //! Source: setpgid(2), kill(2), pidfd_open(2), waitid(2) with WNOWAIT.
 
 use crate::{Pollable, Watch};
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getpgrp, kill_process_group, waitid};
+use rustix::process::{Pid, Signal, getpgrp, kill_process_group};
 #[cfg(target_os = "linux")]
 use rustix::process::{PidfdFlags, pidfd_open};
 use std::fs::File;
@@ -77,10 +77,43 @@ impl Group {
     }
 
     /// How the leader, a child of ours, has ended. `None`: it still runs. It stays to be waited for.
+    #[cfg(not(any(target_os = "netbsd", target_os = "openbsd")))]
     pub fn leader_ended(&self) -> io::Result<Option<LeaderEnded>> {
+        use rustix::process::{WaitId, WaitIdOptions, waitid};
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         let status = rustix::io::retry_on_intr(|| waitid(WaitId::Pid(self.id), options))?;
         Ok(status.map(|status| LeaderEnded { code: status.exit_status() }))
+    }
+
+    /// How the leader, a child of ours, has ended. `None`: it still runs. It stays to be waited for.
+    #[cfg(any(target_os = "netbsd", target_os = "openbsd"))]
+    pub fn leader_ended(&self) -> io::Result<Option<LeaderEnded>> {
+        /// `sys/siginfo.h` of both.
+        const CLD_EXITED: libc::c_int = 1;
+        let id = libc::id_t::try_from(self.id.as_raw_nonzero().get())
+            .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+        let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+        loop {
+            #[expect(unsafe_code, reason = "rustix has no waitid here, or not the status")]
+            // SAFETY: the struct is plain numbers and null pointers, valid when zeroed and whatever part of it the system writes. Its
+            // status is that of a child, which waitid gives alone.
+            let (result, info, status) = unsafe {
+                let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+                let result = libc::waitid(libc::P_PID, id, info.as_mut_ptr(), options);
+                let info = info.assume_init();
+                (result, info, info.si_status())
+            };
+            if result == 0 {
+                // Without a child that has ended all of it stays zero.
+                let has_ended = info.si_signo != 0;
+                let code = (info.si_code == CLD_EXITED).then_some(status);
+                return Ok(has_ended.then_some(LeaderEnded { code }));
+            }
+            let error = io::Error::last_os_error();
+            if error.kind() != io::ErrorKind::Interrupted {
+                return Err(error);
+            }
+        }
     }
 
     /// Waits until the leader has ended, `or` is readable, or the limit has passed. Whether the leader has ended.

@@ -21,7 +21,12 @@ const SPARE: usize = 16 * 1024 * 1024;
 ///
 /// Source: setrlimit(2), RLIMIT_AS; mallopt(3), M_ARENA_MAX; proc(5), /proc/pid/statm.
 pub fn memory_suffices_for(each: usize) -> Option<u32> {
-    let limit = usize::try_from(getrlimit(Resource::As).current?).unwrap_or(usize::MAX);
+    // OpenBSD limits what is for data, which stacks of threads are part of.
+    #[cfg(target_os = "openbsd")]
+    let resource = Resource::Data;
+    #[cfg(not(target_os = "openbsd"))]
+    let resource = Resource::As;
+    let limit = usize::try_from(getrlimit(resource).current?).unwrap_or(usize::MAX);
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[expect(unsafe_code, reason = "no safe wrapper sets it")]
     // SAFETY: it sets a number of the allocator's, under the allocator's own lock.

@@ -1,6 +1,7 @@
 //! `getaddrinfo`, called here because std's wrapper forgets its number: a name server that does not answer, and a name that
 //! does not exist, are two numbers. And `getnameinfo`, which std does not call.
 
+use super::resolver_codes;
 use crate::{LookUpError, ResolverError};
 use rustix::io::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -34,7 +35,7 @@ fn failure(code: libc::c_int, before: &io::Error) -> LookUpError {
         libc::EAI_SYSTEM => io::Error::last_os_error().into(),
         libc::EAI_MEMORY => io::Error::from(Errno::NOMEM).into(),
         libc::EAI_AGAIN => LookUpError::Unanswered(ResolverError(code)),
-        libc::EAI_NONAME | libc::EAI_NODATA => LookUpError::UnknownName(ResolverError(code)),
+        libc::EAI_NONAME | resolver_codes::EAI_NODATA => LookUpError::UnknownName(ResolverError(code)),
         code => LookUpError::Resolver(ResolverError(code)),
     }
 }

@@ -2,12 +2,19 @@
 
 use std::ffi::CStr;
 
+/// A name that exists and has no address.
+#[cfg(not(any(target_os = "freebsd", target_os = "dragonfly")))]
+pub(super) use libc::EAI_NODATA;
+/// RFC 3493 has it no more, FreeBSD's `getaddrinfo` says EAI_NONAME instead, and `netdb.h` there has the number in a comment.
+#[cfg(any(target_os = "freebsd", target_os = "dragonfly"))]
+pub(super) const EAI_NODATA: libc::c_int = 7;
+
 /// Those that a lookup of a host meets.
 const NAMES: [(libc::c_int, &str); 5] = [
     (libc::EAI_AGAIN, "EAI_AGAIN"),
     (libc::EAI_FAIL, "EAI_FAIL"),
     (libc::EAI_FAMILY, "EAI_FAMILY"),
-    (libc::EAI_NODATA, "EAI_NODATA"),
+    (EAI_NODATA, "EAI_NODATA"),
     (libc::EAI_NONAME, "EAI_NONAME"),
 ];
 
