@@ -111,10 +111,11 @@ pub fn error_name(code: i32) -> Option<&'static str> {
 }
 
 /// A failed send tells its error and raises no SIGPIPE, also in programs that do not ignore it.
-#[cfg(target_os = "linux")]
+#[cfg(not(target_vendor = "apple"))]
 pub const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
-/// socket2 sets SO_NOSIGPIPE where there is no flag.
-#[cfg(not(target_os = "linux"))]
+/// There is no flag: SO_NOSIGPIPE is set, by socket2 on the sockets that it makes and accepts, and on every connection by
+/// [`set_reset_on_close`](crate::set_reset_on_close).
+#[cfg(target_vendor = "apple")]
 pub const SEND_FLAGS: i32 = 0;
 
 /// The flags of a send that `shutdown(SHUT_WR)` follows at once: both leave in one segment.

@@ -213,10 +213,10 @@ impl AsFd for OpenFile {
 }
 
 /// A socket whose reader has gone tells it by an error.
-#[cfg(target_os = "linux")]
+#[cfg(not(target_vendor = "apple"))]
 const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
 /// Without the flag it is a signal, which Rust's runtime ignores.
-#[cfg(not(target_os = "linux"))]
+#[cfg(target_vendor = "apple")]
 const NO_SIGNAL: SendFlags = SendFlags::empty();
 
 fn retry(call: impl FnMut() -> rustix::io::Result<usize>) -> rustix::io::Result<usize> {
