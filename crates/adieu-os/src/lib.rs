@@ -58,6 +58,17 @@ mod linux;
 #[cfg(target_os = "linux")]
 pub use linux::*;
 
+#[cfg(any(
+    test,
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd"
+))]
+mod bsd;
+#[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "netbsd", target_os = "openbsd"))]
+pub use bsd::*;
+
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
@@ -72,12 +83,30 @@ pub use indirect::{Direct, Lane};
 #[cfg(not(target_os = "linux"))]
 pub use refused::*;
 
+#[cfg(not(any(
+    target_os = "linux",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd"
+)))]
+mod untold;
+#[cfg(not(any(
+    target_os = "linux",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd"
+)))]
+pub use untold::*;
+
 /// What TCP_INFO, or SIO_TCP_INFO, tells beside a [`Sample`](adieu_proto::Sample).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TcpFacts {
     /// The smoothed round-trip time. `None`: not measured, or not told.
     pub rtt: Option<Duration>,
-    /// Segments that were sent again. `None`: not told; Windows counts bytes that were sent again, and no segments.
+    /// Segments that were sent again. `None`: not told. Windows counts bytes that were sent again, and no segments; OpenBSD tells root
+    /// alone.
     pub retransmitted_segments: Option<u32>,
     /// The connection is over, so closing its socket sends nothing. False where that is not told.
     pub is_over: bool,
@@ -127,5 +156,6 @@ pub struct SampleContext {
 }
 
 /// How often to look for an acknowledgement where nothing can wake us for it: out of descriptors, for example, and on
-/// Windows always.
-pub const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// Windows always. A look costs the other Unix systems more calls, so it is made 20 times a second there.
+pub const LOOK_AGAIN: Duration =
+    Duration::from_millis(if cfg!(any(target_os = "linux", windows)) { 10 } else { 50 });

@@ -3,16 +3,6 @@
 use socket2::{Domain, SockAddr, SockRef, Socket};
 use std::{io, time::Duration};
 
-/// How far apart our kernel's asks are: as the system has it.
-#[derive(Debug, Default)]
-pub struct ProbePace;
-
-impl ProbePace {
-    /// Nothing was changed.
-    #[expect(clippy::unused_self, reason = "as on Linux")]
-    pub fn restore(&mut self, _: &SockRef<'_>) {}
-}
-
 /// Not here; adieu refuses the option before it asks.
 pub fn bind_to_interface(_: &SockRef<'_>, _: &str) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
@@ -49,32 +39,7 @@ pub fn syn_data_acknowledged(_: &SockRef<'_>) -> bool {
 }
 
 /// Not known here.
-pub fn unacknowledged(_: &SockRef<'_>) -> Option<u64> {
-    None
-}
-
-/// Not known here: Windows' SIO_TCP_INFO has the bytes in flight, and not those that are queued behind them.
-pub fn unacknowledged_bytes(_: &SockRef<'_>) -> io::Result<Option<u64>> {
-    Ok(None)
-}
-
-/// Not known here.
 pub fn had_both_ended(_: &SockRef<'_>, _: Option<bool>) -> bool {
-    false
-}
-
-/// Not known here.
-pub fn is_sending_shut(_: &SockRef<'_>) -> bool {
-    false
-}
-
-/// Not known here.
-pub fn peer_has_ended_first(_: &SockRef<'_>) -> Option<bool> {
-    None
-}
-
-/// Not known here.
-pub fn is_receiving_shut(_: &SockRef<'_>) -> bool {
     false
 }
 

@@ -17,6 +17,11 @@ use std::time::Duration;
 ///
 /// Source: socket(7), SO_LINGER; Winsock's closesocket, "abortive disconnect".
 pub fn set_reset_on_close(socket: &SockRef<'_>, on: bool) {
+    // So that it can be taken back after both ends.
+    #[cfg(target_vendor = "apple")]
+    if on {
+        super::prepare(socket);
+    }
     // A socket that is dead already has nothing to reset; on a Unix socket it means nothing.
     let _ = socket.set_linger(on.then_some(Duration::ZERO));
 }

@@ -9,7 +9,13 @@ mod limits;
 mod lines;
 mod names;
 pub(crate) mod open_file;
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(
+    target_os = "linux",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd"
+)))]
 mod portable;
 #[cfg(feature = "tokio")]
 mod readiness;
@@ -27,7 +33,13 @@ pub use limits::{free_descriptors, memory_suffices_for, open_files_limit, raise_
 pub use lines::{open_for_lines, write_now, write_waiting};
 pub use names::{look_up, port_of_service};
 pub use open_file::{OpenFile, empty_file};
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(
+    target_os = "linux",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd"
+)))]
 pub use portable::*;
 #[cfg(feature = "tokio")]
 pub use readiness::{Acceptor, AsyncAcknowledgements, AsyncInterrupt};

@@ -1,4 +1,5 @@
-//! Unix systems other than Linux: SO_ERROR is the only evidence so far; acknowledgements are not known.
+//! Unix systems that have no evidence of their own here (DragonFly BSD, Android, illumos): SO_ERROR is all there is, and acknowledgements are
+//! not known.
 
 use crate::{ProbePace, TcpFacts};
 use adieu_proto::{Path, Sample, Unacknowledged};

@@ -1,0 +1,74 @@
+//! Being woken by an acknowledgement: kqueue.
+
+use rustix::event::kqueue::{Event, EventFilter, EventFlags, kevent, kqueue};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+/// How often it wakes at least, should nothing be told: twenty looks a second.
+const AT_LEAST: Duration = Duration::from_millis(50);
+
+/// Wakes when a socket's TCP acknowledges something, which an acknowledgement of our FIN is.
+///
+/// Once both directions have ended, `poll` says so for good, and cannot wait any more. A filter with EV_CLEAR can: it tells only of what
+/// comes after the last time that it was asked. TCP wakes whoever waits for room to send at each acknowledgement (`sowwakeup` in
+/// `tcp_input` or `tcp_do_segment`; `tcp_handle_wakeup` of macOS), and the filter calls a socket that sends no more ready each time
+/// (`filt_sowrite`, EV_EOF). The lock of the connection is held meanwhile, so who is woken sees the state that the acknowledgement led to.
+///
+/// None of this was run by us on those systems, so a timer of the same queue wakes too, [20 times a second](AT_LEAST).
+///
+/// Source: kqueue(2): EVFILT_WRITE, EVFILT_TIMER, EV_CLEAR.
+pub struct AcknowledgementWatch {
+    kqueue: OwnedFd,
+}
+
+impl AcknowledgementWatch {
+    /// Begins to watch: what changes from now on wakes.
+    ///
+    /// # Errors
+    ///
+    /// The system has no descriptors or no memory left.
+    pub fn new(socket: BorrowedFd<'_>) -> io::Result<Self> {
+        let mut watch = Self { kqueue: kqueue()? };
+        let flags = EventFlags::ADD | EventFlags::CLEAR;
+        let nothing = std::ptr::null_mut();
+        let changes = [
+            Event::new(EventFilter::Write(socket.as_raw_fd()), flags, nothing),
+            Event::new(EventFilter::Timer { ident: 0, timer: Some(AT_LEAST) }, flags, nothing),
+        ];
+        watch.ask(&changes)?;
+        // The state as it is now: what comes after it is news.
+        watch.consume();
+        Ok(watch)
+    }
+
+    /// Takes the news that made the descriptor readable, so that it waits for the next.
+    pub fn consume(&mut self) {
+        // A failure takes nothing, and then the caller merely looks once more.
+        let _ = self.ask(&[]);
+    }
+
+    /// Changes what is watched, and takes what has come.
+    fn ask(&mut self, changes: &[Event]) -> io::Result<()> {
+        let mut news = [MaybeUninit::<Event>::uninit(); 2];
+        #[expect(unsafe_code, reason = "a kqueue does not own the descriptors that it watches")]
+        // SAFETY: a socket that is closed leaves the queue with its descriptor, says kqueue(2), so none is watched that is not open.
+        unsafe {
+            kevent(&self.kqueue, changes, &mut news, Some(Duration::ZERO))?;
+        }
+        Ok(())
+    }
+}
+
+impl AsFd for AcknowledgementWatch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.kqueue.as_fd()
+    }
+}
+
+impl AsRawFd for AcknowledgementWatch {
+    fn as_raw_fd(&self) -> RawFd {
+        self.kqueue.as_raw_fd()
+    }
+}
