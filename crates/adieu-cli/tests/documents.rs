@@ -3,9 +3,12 @@
 //!
 //! A block ` ```console` has commands after `$ ` and what they print. ` ```console server` is a command that runs in the
 //! background for the blocks that follow it; `<!-- server: … -->` is the same without being shown, and
-//! `<!-- setup: … -->` is run first. Times, ports and fingerprints differ from run to run, so both sides are compared without
+//! `<!-- setup: … -->` is run first. `<!-- save: FILE -->` writes the block ` ```sh` that follows to a file. Times, ports and fingerprints differ from run to run, so both sides are compared without
 //! them, and the lines of a ladder in any order. A command that is shown with `--pin` gets the fingerprint that the server has
 //! told.
+//!
+//! Every page starts in an empty directory with an empty home directory and without a variable of adieu's, so README and tutorial
+//! are run as by somebody who has just installed it. tests/recipes.rs runs the blocks ` ```sh`.
 
 #![cfg(unix)]
 
@@ -19,6 +22,7 @@ const SHOWN_PORTS: [&str; 4] = ["27015", "2525", "8000", "9000"];
 
 struct Shell {
     directory: tempfile::TempDir,
+    home: tempfile::TempDir,
     path: String,
     ports: Vec<(&'static str, String)>,
 }
@@ -33,6 +37,7 @@ impl Shell {
             || std::iter::repeat_with(|| free_port().to_string()).find(is_safe).expect("it never ends");
         Self {
             directory: tempfile::tempdir().expect("there is room for a directory"),
+            home: tempfile::tempdir().expect("there is room for a directory"),
             path: format!("{}:{path}", binary.display()),
             ports: SHOWN_PORTS.into_iter().map(|shown| (shown, port())).collect(),
         }
@@ -44,7 +49,17 @@ impl Shell {
             line = line.replace(shown, free);
         }
         let mut command = Command::new("sh");
-        command.args(["-c", &line]).current_dir(&self.directory).env("PATH", &self.path).stdin(Stdio::null());
+        // As for somebody who has never used adieu: no variable of it, and no file of an earlier run.
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy().into_owned();
+            if ["ADIEU_", "XDG_"].iter().any(|of| name.starts_with(of))
+                || name.to_lowercase().ends_with("_proxy")
+            {
+                command.env_remove(name);
+            }
+        }
+        command.args(["-c", &line]).current_dir(&self.directory).stdin(Stdio::null());
+        command.env("PATH", &self.path).env("HOME", self.home.path());
         command
     }
 
@@ -178,6 +193,10 @@ fn check(document: &str) -> usize {
     while let Some(line) = lines.next() {
         if let Some(setup) = directive(line, "setup") {
             shell.run(setup);
+        } else if let Some(file) = directive(line, "save") {
+            assert_eq!(lines.next(), Some("```sh"), "what is saved follows");
+            let text: Vec<_> = lines.by_ref().take_while(|line| *line != "```").collect();
+            std::fs::write(shell.directory.path().join(file), text.join("\n") + "\n").expect("there is room");
         } else if let Some(server) = directive(line, "server") {
             servers.push((shell.serve(server), None));
         } else if let Some(kind) = line.strip_prefix("```console") {

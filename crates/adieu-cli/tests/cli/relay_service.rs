@@ -9,7 +9,6 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixDatagram, UnixListener};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -213,29 +212,6 @@ fn a_kept_socket_that_no_relay_has_any_more_is_closed() {
     // The test's own handle went with the command.
     drop(command);
     until("it still listens", || TcpStream::connect(&at).is_err());
-}
-
-#[test]
-fn the_units_are_what_systemd_reads() {
-    let Some(systemd_analyze) = skip::installed("systemd-analyze") else {
-        return skip::not_here("the_units_are_what_systemd_reads", "systemd-analyze is not installed");
-    };
-    let units = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging/systemd");
-    let directory = tempfile::tempdir().expect("there is room");
-    let mut paths = Vec::new();
-    for (unit, instance) in [
-        ("adieu-relay@.service", "adieu-relay@8080.service"),
-        ("adieu-relay@.socket", "adieu-relay@8080.socket"),
-    ] {
-        let text = std::fs::read_to_string(units.join(unit)).expect("the unit is there");
-        let path = directory.path().join(instance);
-        std::fs::write(&path, text.replace("/usr/bin/adieu", ADIEU)).expect("there is room");
-        paths.push(path);
-    }
-    let output =
-        Command::new(systemd_analyze).args(["verify", "--man=no"]).args(&paths).output().expect("it runs");
-    let said = crate::text(&output.stderr);
-    assert!(output.status.success() && !said.contains("adieu-relay"), "{said}");
 }
 
 /// As in a container: the relay is PID 1, and orphans become its children.
