@@ -171,7 +171,8 @@ fn effect(reset: &Reset) -> Effect {
         _ if reset.after_both => Effect::Noise,
         _ if reset.receiver_went_on => Effect::NoEffect,
         Position::Unknown if reset.spoke == [true; 2] => Effect::NoEffect,
-        Position::Unknown if reset.spoke[0] => Effect::Unclear,
+        // Its number is not the next one that the capture shows, and nothing shows what the receiver expects.
+        Position::Unknown if reset.spoke[0] || reset.sequence.is_some() => Effect::Unclear,
         Position::Exact | Position::Unknown => Effect::Ended,
         Position::InWindow => Effect::Unclear,
         Position::Before | Position::Beyond => Effect::NoEffect,

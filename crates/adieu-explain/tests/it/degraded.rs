@@ -14,13 +14,13 @@ use crate::{
 };
 
 /// A capture with the truth about its only connection.
-struct Case {
-    expected: Expected,
-    segments: Vec<Owned>,
+pub(crate) struct Case {
+    pub(crate) expected: Expected,
+    pub(crate) segments: Vec<Owned>,
 }
 
 /// All captures that hold one connection.
-fn cases() -> &'static [Case] {
+pub(crate) fn cases() -> &'static [Case] {
     static CASES: OnceLock<Vec<Case>> = OnceLock::new();
     CASES.get_or_init(|| {
         let mut cases = Vec::new();
@@ -138,7 +138,12 @@ fn check(case: &Case, harms: &[Harm]) -> Result<(), TestCaseError> {
         // What lost most of its frames can be the perfect picture of another connection.
         return Ok(());
     }
-    for verdict in own::verdicts(&harmed) {
+    judge(case, &harmed, &format!("{harms:?}"))
+}
+
+/// Judges what was made of a capture by `harms`, and compares it with the truth.
+pub(crate) fn judge(case: &Case, harmed: &[Owned], harms: &str) -> Result<(), TestCaseError> {
+    for verdict in own::verdicts(harmed) {
         let row = own::row(&verdict);
         let truth = |column: &str| case.expected.columns[column].as_str();
         // Without the SYN the roles are a guess, and told as one.
@@ -170,7 +175,7 @@ fn check(case: &Case, harms: &[Harm]) -> Result<(), TestCaseError> {
                         truth("rst_kind").starts_with("injected,"),
                         truth("rst_by").contains(',')
                     ),
-                "{}: {} is {}, said {} ({:?})",
+                "{}: {} is {}, said {} ({})",
                 case.expected.file,
                 column,
                 truth(column),

@@ -10,6 +10,7 @@ mod frames;
 mod fuzz;
 mod ladders;
 mod live;
+mod mutations;
 mod own;
 mod pages;
 mod words;
