@@ -52,7 +52,7 @@ fn a_page_is_written_and_written_again() {
         "68 frames, all with TCP",
         "2026-11-29 10:51:19.345 to 2026-11-29 10:51:19.796 UTC (451 ms)",
         concat!("adieu ", env!("CARGO_PKG_VERSION")),
-        "10.7.0.2:27015 refused the connection: it answered the SYN of 10.7.0.1:43301 with a reset.",
+        "10.7.0.2:27015 refused the connection: a reset answered the SYN of 10.7.0.1:43301.",
         ">RST</tspan>",
     ] {
         assert!(first.contains(words), "{words} is not in {first}");

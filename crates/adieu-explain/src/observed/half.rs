@@ -24,6 +24,9 @@ use crate::segment::{Flags, Segment, Timestamp};
 /// it is not.
 const ANSWERED: i64 = 4096;
 
+/// What a segment's number lies behind its side's SYN at most, so that the SYN came late.
+const FAR: i64 = 4 * 65_536;
+
 /// The FIN of a side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fin {
@@ -205,6 +208,11 @@ impl Half {
         self.segments == 0
     }
 
+    /// Whether it sent neither a SYN nor octets nor a FIN, and something else.
+    pub(crate) fn only_acknowledges(&self) -> bool {
+        self.segments > 0 && self.syn.is_none() && self.payload == 0 && self.fin.is_none()
+    }
+
     /// Highest acknowledgement of the peer, RSTs included.
     pub(crate) fn acked(&self) -> Option<i64> {
         self.acked.get()
@@ -344,12 +352,16 @@ impl Half {
             Some(syn) if self.origin == segment.sequence => {
                 syn.sent = syn.sent.saturating_add(1);
                 syn.last = segment.time;
+                // Where both sides open at once, a side acknowledges by its SYN, too: that says something new.
+                let is_new = segment.flags.ack() && !syn.with_ack;
                 syn.with_ack |= segment.flags.ack();
-                self.repeat(0);
+                if !is_new {
+                    self.repeat(0);
+                }
             }
             Some(_) => {}
             None => {
-                if self.has_origin {
+                if self.has_origin && !self.has_foreign_numbers(segment) {
                     // The SYN comes after its data, as captures of several queues have it: renumber from the SYN.
                     let behind = self.position(segment.sequence).unwrap_or(0);
                     self.shift(-behind);
@@ -374,6 +386,13 @@ impl Half {
             }
         }
         self.wait(segment.time);
+    }
+
+    /// Whether what was seen of this side before its SYN has numbers of its own: it acknowledged the peer's SYN with any
+    /// number, before it sent one (split handshake).
+    fn has_foreign_numbers(&self, syn: &Segment<'_>) -> bool {
+        let behind = self.position(syn.sequence).map_or(0, |position| self.end - position);
+        !syn.flags.ack() && self.payload == 0 && self.acked().is_none() && !(0..=FAR).contains(&behind)
     }
 
     /// Moves all positions by `by`.

@@ -287,6 +287,13 @@ impl Connection {
             None if self.halves[1 - from].syn.is_some() && self.halves[from].is_unseen() => {
                 self.over().is_some() && !segment.flags.ack()
             }
+            // Split handshake: the other side only acknowledges a SYN, and then sends its own.
+            None if self.established().is_none()
+                && self.halves[from].only_acknowledges()
+                && only_syns(&self.halves[1 - from]) =>
+            {
+                self.over().is_some()
+            }
             // Midstream: a SYN that comes late belongs here, if its number lies just before what was seen.
             None => self.over().is_some() || !self.is_late_syn(segment, from),
         }

@@ -27,6 +27,8 @@ pub(crate) struct Answered {
     pub(crate) what: Trigger,
     /// Whether the segment carried octets that had never been acknowledged.
     pub(crate) new_octets: bool,
+    /// Whether the RST has the form of an answer to a segment without ACK, for which there is no socket.
+    pub(crate) without_ack: bool,
 }
 
 /// The kind of segment that an RST answers.
@@ -153,7 +155,8 @@ pub(super) fn answered(
     // answers probes, and what ends a handshake.
     let probe = end.is_some_and(|end| end < peer.next());
     let lively = what == Trigger::Ack && me.fin().is_none() && !probe && me.segments > 1;
-    (!lively).then_some(Answered { seen: past.seen(segment), what, new_octets })
+    let without_ack = sure && !past.flags().ack();
+    (!lively).then_some(Answered { seen: past.seen(segment), what, new_octets, without_ack })
 }
 
 /// Where an RST of `me` with this sequence number lies for `peer`. `acknowledged`: what it acknowledges of `peer`.

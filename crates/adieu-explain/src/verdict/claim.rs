@@ -35,6 +35,8 @@ pub enum Unknown {
     SenderWasHeldUp,
     /// What was captured contradicts itself.
     Contradictory,
+    /// Both ends have the same address and port, so what one sends looks like what the other sends.
+    SameEnds,
     /// More connections were open at once than are followed, and this one was given up before its end.
     NotFollowed,
 }

@@ -117,6 +117,8 @@ impl Judge<'_> {
                     // A side that only acknowledges may have sent its FIN before the capture began.
                     let grade =
                         if self.is_blank(index) || reset.behind { Grade::Hinted } else { Grade::Seen };
+                    // It is as sure as that the side sent it.
+                    let grade = reset.by.grade().map_or(grade, |by| grade.min(by));
                     Claim::Known { value: SideEnd::Rst, grade }
                 }
                 // The socket was gone, and how it went is not in the capture.
@@ -171,7 +173,7 @@ impl Judge<'_> {
                     reset.by.value() == Some(&actor) && reset.chosen && reset.effect != Effect::Noise
                 })
                 .filter(|reset| reset.effect != Effect::NoEffect)
-                .map(|reset| reset.seen.frame)
+                .map(|reset| (reset.seen.frame, reset.by.grade().unwrap_or(Grade::Hinted)))
         };
         match self.fins {
             [Some(a), Some(b)] => self.first_fin(a, b).map(|index| index.map_or(EndedFirst::Both, named)),
@@ -180,22 +182,23 @@ impl Judge<'_> {
                 (None, None) => Claim::seen(EndedFirst::None),
                 (Some(_), Some(_)) if self.resets_crossed() => Claim::concluded(EndedFirst::Both),
                 (a, b) => {
-                    let first = usize::from(b.is_some_and(|b| a.is_none_or(|a| b < a)));
+                    let first = usize::from(b.is_some_and(|b| a.is_none_or(|a| b.0 < a.0)));
+                    let by = [a, b][first].map_or(Grade::Hinted, |(_, by)| by);
                     let behind = self.resets.iter().any(|reset| reset.behind);
                     let grade = if self.is_blank(0) || self.is_blank(1) || behind {
                         Grade::Hinted
                     } else {
                         Grade::Concluded
                     };
-                    Claim::Known { value: named(first), grade }
+                    Claim::Known { value: named(first), grade: grade.min(by) }
                 }
             },
             [a, _] => {
                 let with_fin = usize::from(a.is_none());
                 let fin = self.half(with_fin).fin().map_or(u64::MAX, |fin| fin.seen.frame);
-                let first = match reset_of(1 - with_fin) {
-                    Some(frame) if frame < fin => 1 - with_fin,
-                    _ => with_fin,
+                let (first, by) = match reset_of(1 - with_fin) {
+                    Some((frame, by)) if frame < fin => (1 - with_fin, by),
+                    _ => (with_fin, Grade::Seen),
                 };
                 let other_end = self.end(1 - with_fin);
                 let reset_later = first == with_fin && reset_of(1 - with_fin).is_some();
@@ -221,7 +224,7 @@ impl Judge<'_> {
                 if first == with_fin && crossed {
                     return Claim::hinted(named(first));
                 }
-                Claim::seen(named(first))
+                Claim::Known { value: named(first), grade: by }
             }
         }
     }

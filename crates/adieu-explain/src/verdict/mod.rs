@@ -106,6 +106,34 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// The same of a socket that is connected to itself, or of segments that only pretend to be from their receiver.
+    fn of_one_end(self) -> Self {
+        fn no<T>() -> Claim<T> {
+            Claim::unknown(Unknown::SameEnds, Vantage::None)
+        }
+        let resets = self.resets.into_iter().map(|reset| JudgedReset { by: no(), kind: no(), ..reset });
+        Self {
+            ending: no(),
+            ended_first: no(),
+            c_end: no(),
+            s_end: no(),
+            unacked_c2s: no(),
+            unacked_s2c: no(),
+            unsent_c2s: no(),
+            unsent_s2c: no(),
+            unread_server: no(),
+            unread_client: no(),
+            open_at_end: no(),
+            close_notify: self.close_notify.unless(
+                |notify| *notify != CloseNotify::NotTls,
+                Unknown::SameEnds,
+                Vantage::None,
+            ),
+            resets: resets.collect(),
+            ..self
+        }
+    }
+
     /// The flat record, with the names and words of the columns.
     pub fn columns(&self) -> Columns {
         Columns::of(self)
@@ -169,7 +197,7 @@ impl Connection {
         let ended_first = judge.ended_first();
         let (c_end, s_end) = (judge.end(client), judge.end(server));
         let open_at_end = judge.open_at_end(&ending);
-        Verdict {
+        let verdict = Verdict {
             client: self.ends()[client],
             server: self.ends()[server],
             roles,
@@ -208,7 +236,8 @@ impl Connection {
             out_of_order: self.out_of_order.into(),
             ending,
             resets,
-        }
+        };
+        if verdict.client == verdict.server { verdict.of_one_end() } else { verdict }
     }
 
     /// Says the same of a connection whose addresses and ports another one used at `until`: it was not open any more, and if

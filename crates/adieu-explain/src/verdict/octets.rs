@@ -180,7 +180,8 @@ impl Course<'_> {
             .map_or(536, |longest| u32::from(longest.get()).saturating_sub(40));
         let short = half.last_len < half.longest.max(full) || in_flight == 0;
         if half.last_pushed && short {
-            return Claim::concluded(0);
+            // Octets that came later may wait for acknowledgements (congestion window), if there are some to wait for.
+            return if in_flight == 0 { Claim::concluded(0) } else { Claim::hinted(0) };
         }
         let idle = half.last_payload().and_then(|last| self.connection.last.time.since(last.time));
         if in_flight == 0 && idle.is_some_and(|idle| idle >= Duration::from_millis(50)) {
@@ -200,8 +201,9 @@ impl Course<'_> {
             return Claim::concluded(0);
         }
         if self.graceful {
-            // A close with unread octets would have been an RST (Linux, Windows, BSD; RFC 9293, 3.6 and RFC 2525, 2.17).
-            return Claim::concluded(0);
+            // A close with unread octets would have been an RST (Linux, Windows, BSD; RFC 9293, 3.6 and RFC 2525, 2.17). A
+            // program that only shuts its sending side down can leave octets unread, and the FIN looks the same.
+            return Claim::hinted(0);
         }
         if me.is_unseen() {
             return Claim::unknown(Unknown::DirectionNotCaptured, self.at(to));
@@ -226,7 +228,7 @@ impl Course<'_> {
             return shrunk;
         }
         if !ambiguous {
-            return if self.fins[to] { Claim::concluded(0) } else { Claim::hinted(0) };
+            return Claim::hinted(0);
         }
         // Its own RST is what a close with unread octets causes too.
         let client = to == self.client;
@@ -236,19 +238,23 @@ impl Course<'_> {
         if left <= i64::try_from(alerts).unwrap_or(0) && (client || me.window.last_burst <= 1460) {
             return Claim::hinted(0);
         }
-        let prompt = self
-            .connection
-            .resets()
-            .iter()
-            .find(|reset| reset.from == to)
-            .and_then(|reset| reset.since_payload)
-            .is_some_and(|since| since < Duration::from_millis(5));
-        let whole = peer.last_pushed && peer.last_len < peer.longest && peer.unacked() == 0;
-        if client && prompt && whole {
-            // It aborted when the answer was complete: it has read it.
+        if client && self.aborted_at_once(to) {
             return Claim::hinted(0);
         }
         Claim::unknown(Unknown::NotOnTheWire, Vantage::None)
+    }
+
+    /// Whether side `to` aborted just when a message was whole: a program that waited for the message does, and one that
+    /// aborts without regard to it rarely meets that moment.
+    fn aborted_at_once(&self, to: usize) -> bool {
+        let peer = &self.connection.halves[1 - to];
+        let at_once = Duration::from_millis(1) + self.connection.round_trip().unwrap_or_default();
+        let reset = self.connection.resets().iter().find(|reset| reset.from == to);
+        let is_prompt = reset
+            .filter(|reset| !reset.window_opened)
+            .and_then(|reset| reset.since_payload)
+            .is_some_and(|since| since < at_once);
+        is_prompt && peer.last_pushed && peer.last_len < peer.longest && peer.unacked() == 0
     }
 
     fn at(&self, side: usize) -> Vantage {

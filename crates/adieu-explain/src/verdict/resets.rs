@@ -140,8 +140,7 @@ fn one(connection: &Connection, reset: &Reset, name_of: Side, killed: bool, spok
         behind: reset.behind || (me.is_unseen() && reset.acknowledged.is_none()),
     };
     let strangeness = strangeness(reset, me, &mut judged.signs);
-    if me.packets.hop_limits().is_empty() {
-        // There is no other packet of this side to compare it with.
+    if !is_recognised(reset, me, killed) {
         judged.by = Claim::hinted(name_of.into());
     }
     if reset.payload_len > 0 {
@@ -225,6 +224,16 @@ fn strangeness(reset: &Reset, me: &Half, signs: &mut Vec<Sign>) -> u32 {
     strangeness
 }
 
+/// Whether more than the hop limit shows that the side in whose name an RST came sent it.
+///
+/// A box beside the host, or one that copies the hop limit, sends what looks the same. It hardly knows the host's counter of
+/// packets and its clock; and a host whose socket is gone answers by RSTs, whether a box does or not.
+fn is_recognised(reset: &Reset, me: &Half, killed: bool) -> bool {
+    let has_clock = reset.timestamps && reset.timestamps_usual;
+    let is_gone = killed || reset.own_end != OwnEnd::Open;
+    !me.packets.hop_limits().is_empty() && (reset.id_fit == IdFit::Next || has_clock || is_gone)
+}
+
 /// An RST that the side in whose name it came did not send. `near`: it has the form of an abort, and its hop limit is hardly
 /// another one.
 fn strange(judged: &mut JudgedReset, strangeness: u32, near: bool) {
@@ -252,7 +261,7 @@ fn strange(judged: &mut JudgedReset, strangeness: u32, near: bool) {
 /// The kind of an RST that the side sent in its own name.
 fn kind(reset: &Reset, me: &Half, peer: &Half, killed: bool, judged: &mut JudgedReset) {
     let trigger = reset.answers.map(|answered| answered.what);
-    let plain = reset.acknowledged.is_none();
+    let plain = reset.acknowledged.is_none() || reset.answers.is_some_and(|answered| answered.without_ack);
     let vantage = own_end(judged.name_of);
     if reset.refuses {
         return match me.syn {
@@ -281,9 +290,15 @@ fn kind(reset: &Reset, me: &Half, peer: &Half, killed: bool, judged: &mut Judged
         let sure = reset.probe_interval.is_some();
         return set(judged, ResetKind::KeepaliveTimeout, if sure { Grade::Concluded } else { Grade::Hinted });
     }
+    // It has sent its SYN-ACK, and nothing of its program.
+    let perhaps_not_accepted = judged.name_of == Side::Server && only_syns(me) && me.fin().is_none();
     if plain {
         judged.kind = Claim::unknown(Unknown::NotOnTheWire, vantage);
-        judged.candidates = vec![ResetKind::HalfOpen, ResetKind::DeadSocket];
+        judged.candidates = if perhaps_not_accepted {
+            vec![ResetKind::NotAccepted, ResetKind::HalfOpen]
+        } else {
+            vec![ResetKind::HalfOpen, ResetKind::DeadSocket]
+        };
         if trigger.is_none() {
             // The usual stacks set the ACK bit when they abort. It answers something that the capture missed, or it is not
             // from this host.
@@ -306,9 +321,12 @@ fn kind(reset: &Reset, me: &Half, peer: &Half, killed: bool, judged: &mut Judged
         // A server's kernel also resets connections that its program has not accepted, when it stops listening; and a
         // kernel that gives up after many repetitions may say so by an RST.
         if (judged.name_of == Side::Client || me.payload > 0) && reset.unanswered_repeats < 5 {
-            return set(judged, ResetKind::Linger0, Grade::Concluded);
+            return set(judged, ResetKind::Linger0, Grade::Hinted);
         }
         judged.candidates = vec![ResetKind::Linger0];
+        if perhaps_not_accepted {
+            judged.candidates.push(ResetKind::NotAccepted);
+        }
         return;
     }
     let unread = reset.perhaps_unread || reset.window_shrunk || reset.window_opened;
@@ -317,6 +335,9 @@ fn kind(reset: &Reset, me: &Half, peer: &Half, killed: bool, judged: &mut Judged
     } else {
         vec![ResetKind::Linger0, ResetKind::UnreadClose]
     };
+    if perhaps_not_accepted {
+        judged.candidates.push(ResetKind::NotAccepted);
+    }
     if reset.answers.is_some_and(|answered| answered.new_octets) {
         // It came just after octets that nobody had taken yet.
         judged.candidates.push(ResetKind::DeadSocket);

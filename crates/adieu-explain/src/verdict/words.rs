@@ -87,9 +87,10 @@ impl From<Side> for Actor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ResetKind {
-    /// A program aborted the connection: SO_LINGER with zero, or an equivalent.
+    /// An abort: SO_LINGER with zero, or an equivalent. A system that destroys a socket (`ss -K`, or for want of memory)
+    /// looks the same.
     Linger0,
-    /// A program closed the socket with received octets unread, or while more arrived.
+    /// A program, or the system at its death, closed the socket with received octets unread, or while more arrived.
     UnreadClose,
     /// The answer to a segment for a socket that its program had closed, or that had been reset.
     DeadSocket,
@@ -97,6 +98,9 @@ pub enum ResetKind {
     Refused,
     /// The answer of a host that knows nothing of the connection: it was restarted, or gave up without a word.
     HalfOpen,
+    /// The server's system gave the connection up before its program took it: the queue of `accept` was full
+    /// (`tcp_abort_on_overflow`), or the program stopped to listen. It is only ever a candidate.
+    NotAccepted,
     /// The answer to a SYN-ACK that was not expected: a port scan, or a connection that was given up.
     NoSocket,
     /// Keep-alive probes had no answer.
@@ -116,6 +120,7 @@ impl ResetKind {
             Self::DeadSocket => "dead_socket",
             Self::Refused => "refused",
             Self::HalfOpen => "half_open",
+            Self::NotAccepted => "not_accepted",
             Self::NoSocket => "no_socket",
             Self::KeepaliveTimeout => "keepalive_timeout",
             Self::Injected => "injected",

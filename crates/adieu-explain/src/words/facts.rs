@@ -54,8 +54,14 @@ pub fn facts(verdict: &Verdict) -> Vec<Fact> {
         facts.extend(cut_messages(verdict).map(|cut| Fact::new(Grade::Concluded, cut)));
     }
     facts.extend(alerts(verdict));
-    facts.push(direction("client to server", &verdict.c2s));
-    facts.push(direction("server to client", &verdict.s2c));
+    if verdict.client == verdict.server {
+        let segments = verdict.c2s.segments.saturating_add(verdict.s2c.segments);
+        let segments = units::counted(segments, "segment", "segments");
+        facts.push(Fact::new(Grade::Seen, format!("both directions: {segments}")));
+    } else {
+        facts.push(direction("client to server", &verdict.c2s));
+        facts.push(direction("server to client", &verdict.s2c));
+    }
     facts.extend(ends(verdict));
     for reset in &verdict.resets {
         let grade = reset.by.grade().into_iter().chain(reset.kind.grade()).min().unwrap_or(Grade::Seen);

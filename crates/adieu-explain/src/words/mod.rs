@@ -52,12 +52,15 @@ pub fn reason(unknown: Unknown) -> &'static str {
         Unknown::CaptureBeginsLate => "the capture begins too late",
         Unknown::CaptureStopsEarly => "the capture stops too early",
         Unknown::WindowShrunk => {
-            "the receive window had shrunk, so an unknown part of what was acknowledged was unread"
+            "the receive window had shrunk, so an unknown part of what was acknowledged may have been unread"
         }
         Unknown::SenderWasHeldUp => {
             "more may have waited in the sender's kernel, for the receive window or for acknowledgements"
         }
         Unknown::Contradictory => "the captured packets contradict each other",
+        Unknown::SameEnds => {
+            "both ends have the same address and port, so nobody can tell which of them sent a segment"
+        }
         Unknown::NotFollowed => {
             "more connections were open at once than adieu follows, and this one was given up before its end"
         }

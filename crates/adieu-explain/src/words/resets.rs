@@ -6,12 +6,15 @@ use crate::verdict::{Actor, Effect, JudgedReset, ResetKind, Sign};
 /// What a kind of RST is, as a clause that follows "it is".
 pub(crate) const fn kind(kind: ResetKind) -> &'static str {
     match kind {
-        ResetKind::Linger0 => "an abort by the program: close with zero linger",
-        ResetKind::UnreadClose => "a close with received bytes unread",
+        ResetKind::Linger0 => "an abort by the program (zero linger) or by the system (as by ss -K)",
+        ResetKind::UnreadClose => "a close, or the death of the program, with received bytes unread",
         ResetKind::DeadSocket => "the answer to a segment for a socket that was already closed",
         ResetKind::Refused => "the answer to a SYN: nobody listens on the port, or a firewall rejects it",
         ResetKind::HalfOpen => {
-            "the answer of a host that no longer knows the connection, as after a crash, or of a NAT or load balancer that has forgotten it"
+            "the answer of a host that no longer knows the connection (as after a crash), or of a NAT or load balancer that has forgotten it"
+        }
+        ResetKind::NotAccepted => {
+            "the end of a connection that the server's program did not accept (full queue with tcp_abort_on_overflow, or no longer listening)"
         }
         ResetKind::NoSocket => "the answer to a SYN-ACK that was not expected",
         ResetKind::KeepaliveTimeout => "the end of keep-alive probes that had no answer",
@@ -23,11 +26,12 @@ pub(crate) const fn kind(kind: ResetKind) -> &'static str {
 /// What a kind of RST is, in a few words.
 pub const fn short_reset_kind(kind: ResetKind) -> &'static str {
     match kind {
-        ResetKind::Linger0 => "abort by the program",
+        ResetKind::Linger0 => "abort by the program or the system",
         ResetKind::UnreadClose => "close with bytes unread",
         ResetKind::DeadSocket => "answer for a closed socket",
         ResetKind::Refused => "the SYN was refused",
         ResetKind::HalfOpen => "host no longer knows the connection",
+        ResetKind::NotAccepted => "the server's program did not accept the connection",
         ResetKind::NoSocket => "answer to an unexpected SYN-ACK",
         ResetKind::KeepaliveTimeout => "keep-alive probes had no answer",
         ResetKind::Injected => "injected, and it took effect",
@@ -57,12 +61,12 @@ const fn sign(sign: Sign) -> &'static str {
         Sign::OtherIpId => "its IP identification does not fit the side's counter",
         Sign::NoTimestamps => "it has no timestamps, unlike the side's other packets",
         Sign::Unsolicited => "it has no ACK bit and answers no captured segment",
-        Sign::Answer => "its sequence number is the acknowledgement of the segment before it",
+        Sign::Answer => "its numbers are those of an answer to an earlier segment",
         Sign::SenderWentOn => "the side went on sending afterwards",
         Sign::NumberNeverReached => "the side never sent as far as its sequence number",
         Sign::ProbesUnanswered => "keep-alive probes had no answer, and the next was due",
-        Sign::WindowShrunk => "the side's receive window had shrunk: received bytes waited to be read",
-        Sign::WindowOpened => "its window is larger than before: a receive queue was emptied",
+        Sign::WindowShrunk => "the side's receive window had shrunk, as when received bytes wait to be read",
+        Sign::WindowOpened => "its window is larger than before, as when a receive queue is emptied",
         Sign::NothingReceived => "the side had received nothing that it could have left unread",
         Sign::RepeatedInVain => "the side had repeated bytes that were never acknowledged",
         Sign::Payload => "it carries a payload",

@@ -25,7 +25,7 @@ use std::net::SocketAddr;
 /// connection.observe(&rst);
 /// assert_eq!(
 ///     sentence(&connection.judge(None)),
-///     "10.0.0.2:80 refused the connection: it answered the SYN of 10.0.0.1:40000 with a reset"
+///     "10.0.0.2:80 refused the connection: a reset answered the SYN of 10.0.0.1:40000"
 /// );
 /// ```
 pub fn sentence(verdict: &Verdict) -> String {
@@ -76,6 +76,10 @@ fn acknowledged(verdict: &Verdict) -> String {
         }
         [(a, told), (b, told_too)] => {
             format!("{} and {}{since} were acknowledged", share(a, told), share(b, told_too))
+        }
+        [(a, (0, 0))] => {
+            let other = if a == "client" { "server" } else { "client" };
+            format!("the {a} sent no data in this capture; what the {other} sent is not in it")
         }
         [(a, told)] => {
             let other = if a == "client" { "server" } else { "client" };
@@ -135,7 +139,10 @@ fn reset(verdict: &Verdict) -> String {
         ),
         Some(_) => {
             let why = match (reset.kind.value(), reset.kind.grade()) {
-                (Some(kind), Some(grade)) if grade != Grade::Hinted => format!(" ({})", resets::kind(*kind)),
+                (Some(kind), Some(Grade::Hinted)) => {
+                    format!(" (probably: {})", resets::short_reset_kind(*kind))
+                }
+                (Some(kind), Some(_)) => format!(" ({})", resets::kind(*kind)),
                 _ => String::new(),
             };
             format!("{name} {}reset the connection{after}{why}", probably(&reset.by))
@@ -175,9 +182,7 @@ fn never_read(verdict: &Verdict, side: Side, unread: &Claim<u64>) -> Option<Stri
 fn refused(verdict: &Verdict) -> String {
     let (client, server) = (verdict.client, verdict.server);
     if main_reset(verdict).is_some_and(|reset| reset.kind.value() == Some(&ResetKind::NoSocket)) {
-        return format!(
-            "{client} did not open the connection: it answered the SYN-ACK of {server} with a reset"
-        );
+        return format!("{client} did not open the connection: a reset answered the SYN-ACK of {server}");
     }
     let by = main_reset(verdict).map(|reset| (&reset.by, reset.name_of));
     match by {
@@ -190,7 +195,7 @@ fn refused(verdict: &Verdict) -> String {
         Some((_, Side::Client)) => {
             format!("{client} gave the connection to {server} up by a reset before it was open")
         }
-        _ => format!("{server} refused the connection: it answered the SYN of {client} with a reset"),
+        _ => format!("{server} refused the connection: a reset answered the SYN of {client}"),
     }
 }
 
