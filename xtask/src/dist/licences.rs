@@ -122,17 +122,23 @@ fn wrapped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::components;
+    use super::super::{components, target};
     use super::*;
 
     #[test]
-    fn every_crate_of_the_binary_has_a_text() {
-        let components = components::of("adieu-cli", "x86_64-unknown-linux-gnu").expect("cargo knows");
-        let page = third_party(&components, &[]).expect("each has a text");
-        assert!(page.contains("\nring 0.17.14: Apache-2.0 AND ISC, ") || page.contains("\nring "), "{page}");
-        assert!(page.contains("Permission is hereby granted") && page.contains("BoringSSL"));
-        // zstd may be had by the BSD licence or by the GPL; the former is what we take it by.
-        assert!(!page.contains("GNU GENERAL PUBLIC LICENSE\n"));
+    fn every_crate_of_each_program_has_a_text() {
+        for target in &target::ALL {
+            let components = components::of("adieu-cli", target.triple).expect("cargo knows");
+            let page = third_party(&components, &[]).expect("each has a text");
+            for component in components.iter().filter(|component| component.is_foreign()) {
+                let line = format!("\n{} {}: {}, ", component.name, component.version, component.licence);
+                assert!(page.contains(&line), "{}: {line}", target.name);
+            }
+            assert!(page.contains("\nring ") && page.contains("BoringSSL"), "{}", target.name);
+            assert!(page.contains("Permission is hereby granted"), "{}", target.name);
+            // zstd may be had by the BSD licence or by the GPL; the former is what we take it by.
+            assert!(!page.contains("GNU GENERAL PUBLIC LICENSE\n"), "{}", target.name);
+        }
     }
 
     #[test]

@@ -138,8 +138,66 @@ fn dangling(document: &Value) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::components;
+    use super::super::components::{self, Component};
+    use super::super::target;
     use super::*;
+    use jsonschema::Registry;
+
+    /// The schemas that the bill must fit, by their own names.
+    const SCHEMA: &str = include_str!("../../schemas/cyclonedx-1.5/bom-1.5.schema.json");
+    const BESIDE_IT: [&str; 2] = [
+        include_str!("../../schemas/cyclonedx-1.5/spdx.schema.json"),
+        include_str!("../../schemas/cyclonedx-1.5/jsf-0.82.schema.json"),
+    ];
+
+    /// What in a document does not fit the specification's schema, and where.
+    fn faults(document: &Value) -> Vec<String> {
+        let read = |text: &str| -> Value { serde_json::from_str(text).expect("a schema is JSON") };
+        let mut registry = Registry::new();
+        for text in BESIDE_IT {
+            let schema = read(text);
+            let name = schema["$id"].as_str().expect("it has a name").to_owned();
+            registry = registry.add(name, schema).expect("its name is a URI");
+        }
+        let registry = registry.prepare().expect("they name nothing else");
+        let validator = jsonschema::options()
+            .should_validate_formats(true)
+            .with_registry(&registry)
+            .build(&read(SCHEMA))
+            .expect("it is a schema");
+        let fault = |error: jsonschema::ValidationError<'_>| format!("{error} at {}", error.instance_path());
+        validator.iter_errors(document).map(fault).collect()
+    }
+
+    fn bill(components: &[Component]) -> Value {
+        let libraries = [Library { package: "libc6-dev".into(), version: "2.36-9+deb12u1".into() }];
+        let text = document("adieu-cli", components, &libraries, "2026-01-01T00:00:00Z").expect("it is");
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    #[test]
+    fn the_bill_of_each_system_fits_the_schema_of_the_specification() {
+        for target in &target::ALL {
+            let components = components::of("adieu-cli", target.triple).expect("cargo knows");
+            assert_eq!(faults(&bill(&components)), Vec::<String>::new(), "{}", target.name);
+        }
+    }
+
+    #[test]
+    fn a_bill_that_does_not_fit_the_schema_is_found() {
+        let good = bill(&components::of("adieu-cli", target::ALL[0].triple).expect("cargo knows"));
+        for (pointer, wrong) in [
+            ("/metadata/timestamp", json!("yesterday")),
+            ("/metadata/component/type", json!("programme")),
+            ("/components/0/hashes", json!([{ "alg": "SHA-256", "content": "00" }])),
+            ("/components/0/licenses", json!([{ "license": { "id": "MIT/Apache-2.0" } }])),
+        ] {
+            let mut bad = good.clone();
+            let (parent, name) = pointer.rsplit_once('/').expect("a pointer");
+            bad.pointer_mut(parent).expect("it is there")[name] = wrong;
+            assert!(!faults(&bad).is_empty(), "{pointer}");
+        }
+    }
 
     #[test]
     fn every_reference_of_the_bill_is_listed_once() {
