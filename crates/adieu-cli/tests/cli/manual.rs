@@ -69,6 +69,30 @@ fn a_page_has_every_option_with_its_value_and_its_variable() {
     }
 }
 
+/// The date that CHANGELOG.md gives to this version, in a line such as `## [0.1.0] - 2026-12-24`. `None`: it is not released yet.
+fn released() -> Option<String> {
+    let changelog = concat!(env!("CARGO_MANIFEST_DIR"), "/../../CHANGELOG.md");
+    let changelog = std::fs::read_to_string(changelog).expect("there is a changelog");
+    let own = concat!("## [", env!("CARGO_PKG_VERSION"), "]");
+    let line = changelog.lines().find(|line| line.starts_with(own))?;
+    Some(line.rsplit(' ').next().expect("a line has a last word").to_owned())
+}
+
+#[test]
+fn a_page_has_the_date_of_its_package_or_of_its_release() {
+    let page = text(&run(&["man"], b"").stdout);
+    let title = page.lines().next().expect("a title").to_owned();
+    let date = title.split(' ').nth(3).expect("a date").to_owned();
+    let is_digit_or_hyphen = |c: char| c.is_ascii_digit() || c == '-';
+    assert!(date.len() == 10 && date.chars().all(is_digit_or_hyphen), "{title}");
+    // A build that says when it is made has that date, and not the release's.
+    if option_env!("SOURCE_DATE_EPOCH").is_none()
+        && let Some(released) = released()
+    {
+        assert_eq!(date, released, "src/commands/man/date.rs and CHANGELOG.md");
+    }
+}
+
 #[test]
 fn mandoc_and_groff_have_nothing_to_warn_of() {
     let directory = tempfile::tempdir().expect("there is room");

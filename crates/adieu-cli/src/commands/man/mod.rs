@@ -1,6 +1,7 @@
 //! `adieu man`: the manual pages, made from the definitions of options and the guides of commands. There is nothing to plan.
 
 mod arguments;
+mod date;
 mod guide;
 mod of_command;
 mod overview;

@@ -1,7 +1,6 @@
 //! A manual page in roff, with the macros of man(7). mandoc and groff take it without a warning.
 
-/// When the pages were last changed in what they say; with the version it stands at the foot of each.
-const DATE: &str = "2026-11-30";
+use super::date::date;
 
 /// A page that is being written.
 pub(super) struct Page {
@@ -14,8 +13,9 @@ impl Page {
         let version = env!("CARGO_PKG_VERSION");
         let title = name.to_uppercase();
         let roff = format!(
-            ".TH {} {section} {DATE} \"adieu {version}\" \"adieu manual\"\n.SH NAME\n{} \\- {}\n",
+            ".TH {} {section} {} \"adieu {version}\" \"adieu manual\"\n.SH NAME\n{} \\- {}\n",
             escaped(&title),
+            date(),
             escaped(name),
             prose(about)
         );
