@@ -6,11 +6,13 @@ use super::layout::{Tree, gzip};
 use super::pages::{self, Page};
 use super::steps::Steps;
 use super::target::Target;
+use super::trial::program::Runner;
+use super::trial::root::succeed;
 use super::{Plan, mebibytes, target};
 use crate::root;
 use anyhow::{Context, Result, ensure};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const DOCUMENTS: [&str; 4] = ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"];
@@ -19,13 +21,20 @@ pub(super) fn make(plan: &Plan, steps: &mut Steps) {
     for target in &plan.targets {
         steps.run(&format!("archive for {}", target.name), || {
             // Those of the program that runs on this system: they are the same for all.
-            let native = plan.program(&target::ALL[0]);
+            let native = plan.program(target::NATIVE);
             let (manual, completions) = (pages::manual(&native)?, pages::completions(&native)?);
-            let path = plan.out.join(format!("{}.tar.gz", target.stem()));
+            let path = path(plan, target);
             archive(plan, target, &manual, &completions, &path)?;
             mebibytes(&path)
         });
+        steps.try_it(&format!("the archive for {} is unpacked and used", target.name), || {
+            try_it(target, &path(plan, target))
+        });
     }
+}
+
+fn path(plan: &Plan, target: &Target) -> PathBuf {
+    plan.out.join(format!("{}.tar.gz", target.stem()))
 }
 
 fn archive(plan: &Plan, target: &Target, manual: &[Page], completions: &[Page], path: &Path) -> Result<()> {
@@ -45,6 +54,23 @@ fn archive(plan: &Plan, target: &Target, manual: &[Page], completions: &[Page], 
     }
     fs::write(path, gzip(&tar(place.path(), &stem, plan.epoch)?)?)?;
     Ok(())
+}
+
+/// Unpacks it in an empty folder, as anybody would.
+fn try_it(target: &Target, path: &Path) -> Result<String> {
+    let place = tempfile::tempdir()?;
+    succeed(
+        Command::new("tar").arg("--extract").arg("--file").arg(path).arg("--directory").arg(place.path()),
+    )?;
+    let folder = place.path().join(target.stem());
+    let count = fs::read_dir(place.path())?.count();
+    ensure!(count == 1 && folder.is_dir(), "it does not unpack into the one folder {}", target.stem());
+    for name in DOCUMENTS.iter().chain(&["THIRD-PARTY", "man/adieu.1", "completions/adieu.bash"]) {
+        let length = fs::metadata(folder.join(name)).with_context(|| (*name).to_owned())?.len();
+        ensure!(length > 0, "{name} is empty");
+    }
+    Runner::of(target, &folder.join(target.program))?.says_its_version()?;
+    Ok("its program starts".to_owned())
 }
 
 /// The same bytes for the same files, whoever has made them and when.

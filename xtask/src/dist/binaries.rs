@@ -10,7 +10,7 @@ use super::target::Target;
 use super::trial::program::Runner;
 use super::trial::root::succeed;
 use super::{Plan, mebibytes};
-use crate::parts::{self, CARGO, RUST, RUSTC};
+use crate::parts::{CARGO, Part, RUST, RUSTC};
 use crate::{cargo, root};
 use anyhow::{Context, Result, bail, ensure};
 use std::path::{Path, PathBuf};
@@ -24,26 +24,26 @@ const QUICK: [(&str, &str); 3] = [
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
 ];
 
+/// What builds the programs, and runs them.
+pub(super) fn parts(plan: &Plan) -> Vec<Part> {
+    let mut parts = if plan.quick { Vec::new() } else { RUST.to_vec() };
+    for target in &plan.targets {
+        parts.extend(target.parts);
+        parts.extend(target.launcher.filter(|_| plan.trial));
+    }
+    parts
+}
+
 /// Builds the program of each target, and tries it.
 pub(super) fn make(plan: &Plan, steps: &mut Steps) {
     for target in &plan.targets {
         let name = target.name;
         let program = plan.program(target);
         steps.run(&format!("program for {name}"), || {
-            let (sources, work) = (root()?, plan.work.join("cargo"));
-            let built = build(plan, target, &sources, &work)?;
-            names_no_folder(&built, &folders(&sources, &work)?)?;
-            fs::create_dir_all(program.parent().context("it is in a folder")?)?;
-            fs::copy(&built, &program)?;
+            build(plan, target, &program)?;
             mebibytes(&program)
         });
-        steps.run(&format!("the program for {name} is used"), || try_it(target, &program));
-        if plan.verify {
-            steps.run(&format!("the program for {name} is built again elsewhere"), || {
-                verify(plan, target, &program)?;
-                Ok("the same bytes".to_owned())
-            });
-        }
+        steps.try_it(&format!("the program for {name} is used"), || try_it(target, &program));
     }
 }
 
@@ -52,22 +52,18 @@ fn try_it(target: &Target, program: &Path) -> Result<String> {
     let folder = tempfile::tempdir()?;
     let copy = folder.path().join(target.program);
     fs::copy(program, &copy)?;
-    let Some(launcher) = target.launcher else {
-        let runner = Runner::inside(folder.path().as_os_str(), "/adieu");
-        let said = runner.use_it()?;
-        runner
-            .refuse(&["connect", "tls://127.0.0.1:1"], 2, "--ca")
-            .context("without roots it must say how to do without")?;
-        runner.transfers(folder.path()).context("a transfer with a passphrase, where there is no /dev")?;
-        finds_names_by_itself(folder.path(), &runner)?;
-        return Ok(format!("{said} in an empty root"));
-    };
-    if launcher == "wine" {
-        // Beside the program.
-        crate::windows::build_processprng(folder.path())?;
+    if let Some((launcher, _)) = target.launcher {
+        let said = Runner::of(target, &copy)?.use_it()?;
+        return Ok(format!("{said} under {launcher}"));
     }
-    let said = Runner::new([launcher.as_ref(), copy.as_os_str()]).use_it()?;
-    Ok(format!("{said} under {launcher}"))
+    let runner = Runner::inside(folder.path().as_os_str(), "/adieu");
+    let said = runner.use_it()?;
+    runner
+        .refuse(&["connect", "tls://127.0.0.1:1"], 2, "--ca")
+        .context("without roots it must say how to do without")?;
+    runner.transfers(folder.path()).context("a transfer with a passphrase, where there is no /dev")?;
+    finds_names_by_itself(folder.path(), &runner)?;
+    Ok(format!("{said} in an empty root"))
 }
 
 /// A way to a name that is a shared library of the system's is not loaded: there it ends every program that does.
@@ -92,19 +88,17 @@ fn finds_names_by_itself(root: &Path, runner: &Runner) -> Result<()> {
     runner.refuse(&["connect", "127.0.0.1:no-such-service"], 2, "no-such-service").context("a service")
 }
 
-/// Builds the program of `sources` for a target, and returns where it is. What is built on the way is put below `work`.
-///
-/// # Errors
-///
-/// A part is missing, or it does not build.
-pub(super) fn build(plan: &Plan, target: &Target, sources: &Path, work: &Path) -> Result<PathBuf> {
-    require(plan, target)?;
-    let mut command = if plan.quick { cargo()? } else { debian() };
-    let folders = folders(sources, work)?;
+/// Builds the program of a target.
+fn build(plan: &Plan, target: &Target, program: &Path) -> Result<()> {
+    let work = plan.work.join("cargo");
+    let start = || if plan.quick { cargo() } else { debian() };
+    // The folder of their sources is there only after this, and its name is wanted below.
+    succeed(start()?.args(["fetch", "--locked", "--target", target.triple]))?;
+    let folders = folders(&root()?, &work)?;
+    let mut command = start()?;
     command
-        .current_dir(sources)
         .args(["build", "--release", "--locked", "-p", "adieu-cli", "--target", target.triple])
-        .env("CARGO_TARGET_DIR", work)
+        .env("CARGO_TARGET_DIR", &work)
         .env("CARGO_INCREMENTAL", "0")
         .env("SOURCE_DATE_EPOCH", plan.epoch.to_string())
         .env_remove("RUSTFLAGS")
@@ -118,24 +112,23 @@ pub(super) fn build(plan: &Plan, target: &Target, sources: &Path, work: &Path) -
     }
     let status = command.stdin(Stdio::null()).status().context("cargo does not start")?;
     ensure!(status.success(), "adieu does not build for {}: {status}", target.name);
-    Ok(work.join(target.triple).join("release").join(target.program))
+    let built = work.join(target.triple).join("release").join(target.program);
+    names_no_folder(&built, &folders)?;
+    fs::create_dir_all(program.parent().context("it is in a folder")?)?;
+    fs::copy(&built, program).with_context(|| built.display().to_string())?;
+    Ok(())
 }
 
-/// Says what is missing to build and to run it.
-pub(super) fn require(plan: &Plan, target: &Target) -> Result<()> {
-    let rust = if plan.quick { &[][..] } else { &RUST[..] };
-    parts::require(&[rust, target.parts].concat())
-}
-
-fn debian() -> Command {
+fn debian() -> Result<Command> {
     let mut command = Command::new(CARGO);
     // build-std is not stable yet. Those of the cargo that runs us name its own compiler.
     command
+        .current_dir(root()?)
         .env("RUSTC", RUSTC)
         .env("RUSTC_BOOTSTRAP", "1")
         .env_remove("RUSTUP_TOOLCHAIN")
         .env_remove("CARGO");
-    command
+    Ok(command)
 }
 
 /// Folders of this machine, each with what stands for it. The last that fits is taken.
@@ -166,64 +159,9 @@ pub(super) fn rustflags(flags: &[&str], folders: &[(PathBuf, String)]) -> String
     flags.chain(remapped).collect::<Vec<_>>().join("\x1f")
 }
 
-fn cflags(folders: &[(PathBuf, String)]) -> String {
+pub(super) fn cflags(folders: &[(PathBuf, String)]) -> String {
     let one = |(from, to): &(PathBuf, String)| format!("-ffile-prefix-map={}={to}", from.display());
     folders.iter().map(one).collect::<Vec<_>>().join(" ")
-}
-
-/// Copies the sources to another folder, builds there, and compares with what was built here.
-///
-/// # Errors
-///
-/// The two differ, or the second does not build.
-pub(super) fn verify(plan: &Plan, target: &Target, built: &Path) -> Result<()> {
-    // Deeper, so that the folders' names are longer too.
-    let place = tempfile::Builder::new().prefix("adieu-somewhere-else-").tempdir()?;
-    let (sources, work) = (place.path().join("some/folder/of/sources"), place.path().join("work"));
-    copy_sources(&sources)?;
-    let again = build(plan, target, &sources, &work)?;
-    same(built, &again)
-}
-
-fn copy_sources(to: &Path) -> Result<()> {
-    let root = root()?;
-    let listed = Command::new("git")
-        .current_dir(&root)
-        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
-        .output()
-        .context("git does not start")?;
-    ensure!(listed.status.success(), "git ls-files: {}", listed.status);
-    for name in listed.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
-        let name = std::str::from_utf8(name).context("our files have names in ASCII")?;
-        let (from, to) = (root.join(name), to.join(name));
-        // One that is deleted and not committed yet is still listed.
-        if !from.is_file() {
-            continue;
-        }
-        fs::create_dir_all(to.parent().context("it is below a folder")?)?;
-        fs::copy(&from, &to).with_context(|| from.display().to_string())?;
-    }
-    Ok(())
-}
-
-/// Whether two files have the same bytes.
-///
-/// # Errors
-///
-/// They do not; the error says where they differ first.
-pub(super) fn same(one: &Path, other: &Path) -> Result<()> {
-    let (first, second) = (fs::read(one)?, fs::read(other)?);
-    if first == second {
-        return Ok(());
-    }
-    let at = first.iter().zip(&second).position(|(one, other)| one != other);
-    bail!(
-        "two builds differ: {} has {} bytes, the other {}; the first difference is at {}",
-        one.display(),
-        first.len(),
-        second.len(),
-        at.map_or_else(|| "the end of the shorter".to_owned(), |at| format!("byte {at}"))
-    )
 }
 
 /// Fails if a file names a folder of this machine.
@@ -241,20 +179,6 @@ pub(super) fn names_no_folder(file: &Path, folders: &[(PathBuf, String)]) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn two_files_that_differ_are_an_error_that_says_where() {
-        let folder = tempfile::tempdir().expect("there is room");
-        let file = |name: &str, text: &str| {
-            let path = folder.path().join(name);
-            fs::write(&path, text).expect("there is room");
-            path
-        };
-        let (one, other, longer) = (file("one", "abc"), file("other", "abd"), file("longer", "abcd"));
-        assert!(same(&one, &one).is_ok());
-        assert!(same(&one, &other).expect_err("they differ").to_string().ends_with("at byte 2"));
-        assert!(same(&one, &longer).expect_err("they differ").to_string().ends_with("the shorter"));
-    }
 
     #[test]
     fn a_folder_that_is_named_is_found() {

@@ -35,7 +35,8 @@ pub(super) fn build(plan: &Plan) -> Result<String> {
             .env("CARGO_TARGET_DIR", &work)
             .env("CARGO_INCREMENTAL", "0")
             .env_remove("RUSTFLAGS")
-            .env("CARGO_ENCODED_RUSTFLAGS", binaries::rustflags(&[], &folders));
+            .env("CARGO_ENCODED_RUSTFLAGS", binaries::rustflags(&[], &folders))
+            .env("CFLAGS", binaries::cflags(&folders));
     }
     let library = capi::build_by(command)?;
     for family in [Family::Debian, Family::RedHat] {
@@ -60,7 +61,7 @@ pub(super) fn stage(plan: &Plan, family: Family, below: &Path) -> Result<()> {
     let documents = format!("usr/share/doc/{package}");
     tree.copy(&root()?.join("docs/c.md"), &format!("{documents}/c.md"))?;
     tree.copy(&capi::crate_folder()?.join("examples"), &format!("{documents}/examples"))?;
-    let components = components::of("adieu-capi", target::ALL[0].triple)?;
+    let components = components::of("adieu-capi", target::NATIVE.triple)?;
     let third_party = licences::third_party(&components, &[target::STD])?;
     layout::licences(family, &tree, package, &third_party, &layout::changelog(plan, package)?)
 }

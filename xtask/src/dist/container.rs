@@ -5,7 +5,7 @@ use super::steps::Steps;
 use super::trial::program::Runner;
 use super::trial::root::succeed;
 use super::{Plan, VERSION, target};
-use crate::parts::{self, Part};
+use crate::parts::Part;
 use crate::root;
 use anyhow::{Context, Result, ensure};
 use std::ffi::OsString;
@@ -15,9 +15,12 @@ use std::process::{Command, Stdio};
 
 const PARTS: [Part; 2] = [("buildah", "buildah"), ("/etc/ssl/certs/ca-certificates.crt", "ca-certificates")];
 
+pub(super) fn parts(plan: &Plan) -> Vec<Part> {
+    if plan.trial { PARTS.to_vec() } else { PARTS[1..].to_vec() }
+}
+
 pub(super) fn make(plan: &Plan, steps: &mut Steps) {
-    let native = &target::ALL[0];
-    if !plan.targets.iter().any(|target| target.name == native.name) {
+    if plan.native().is_none() {
         return;
     }
     let folder = plan.out.join("container");
@@ -25,13 +28,12 @@ pub(super) fn make(plan: &Plan, steps: &mut Steps) {
         fill(plan, &folder)?;
         Ok("made".to_owned())
     });
-    steps.run("the container image is built and run", || try_it(plan, &folder));
+    steps.try_it("the container image is built and run", || try_it(plan, &folder));
 }
 
 /// The files that the Containerfile takes, beside it.
 fn fill(plan: &Plan, folder: &Path) -> Result<()> {
-    parts::require(&PARTS[1..])?;
-    let native = &target::ALL[0];
+    let native = target::NATIVE;
     if folder.exists() {
         fs::remove_dir_all(folder)?;
     }
@@ -81,7 +83,8 @@ impl Drop for Buildah {
 }
 
 fn try_it(plan: &Plan, folder: &Path) -> Result<String> {
-    parts::require(&PARTS)?;
+    succeed(Command::new("unshare").args(["--net", "--mount", "true"]))
+        .context("this system permits no namespaces for networks and mounts, and buildah needs them")?;
     let buildah = Buildah { folder: plan.work.join("buildah") };
     let image = format!("localhost/adieu:{VERSION}");
     // In a network namespace of its own, which has no network.

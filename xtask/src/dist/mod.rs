@@ -19,7 +19,9 @@ mod target;
 mod trial;
 #[cfg(test)]
 mod units;
+mod verify;
 
+use crate::parts::{self, Part};
 use crate::root;
 use anyhow::{Context, Result, ensure};
 use clap::builder::PossibleValuesParser;
@@ -38,9 +40,13 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with_all = ["verify", "target"])]
     quick: bool,
 
-    /// Build each binary a second time, in another folder, and fail unless both have the same bytes
-    #[arg(long)]
+    /// Make everything a second time, in another folder, and fail unless each file has the same bytes
+    #[arg(long, conflicts_with = "only")]
     verify: bool,
+
+    /// Make everything and try nothing: what tries it needs root, qemu, Wine and buildah
+    #[arg(long)]
+    no_trial: bool,
 
     /// Only this system; may be repeated
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(target::ALL.each_ref().map(|target| target.name)))]
@@ -54,23 +60,26 @@ pub(crate) struct Arguments {
 /// Something that is made, in an order in which each can use what stands before it.
 struct Artefact {
     name: &'static str,
+    /// What it takes to make and to try it.
+    parts: fn(&Plan) -> Vec<Part>,
     make: fn(&Plan, &mut Steps),
 }
 
 const ARTEFACTS: [Artefact; 7] = [
-    Artefact { name: "binaries", make: binaries::make },
-    Artefact { name: "bills", make: bills },
-    Artefact { name: "archives", make: archives::make },
-    Artefact { name: "packages", make: packages::make },
-    Artefact { name: "c-library", make: packages::make_c_library },
-    Artefact { name: "container", make: container::make },
-    Artefact { name: "sums", make: sums::make },
+    Artefact { name: "binaries", parts: binaries::parts, make: binaries::make },
+    Artefact { name: "bills", parts: |_| Vec::new(), make: bills },
+    Artefact { name: "archives", parts: |_| Vec::new(), make: archives::make },
+    Artefact { name: "packages", parts: packages::parts, make: packages::make },
+    Artefact { name: "c-library", parts: packages::parts_of_c_library, make: packages::make_c_library },
+    Artefact { name: "container", parts: container::parts, make: container::make },
+    Artefact { name: "sums", parts: |_| Vec::new(), make: sums::make },
 ];
 
 /// What is made, and where.
 struct Plan {
     quick: bool,
-    verify: bool,
+    /// Whether what is made is tried.
+    trial: bool,
     targets: Vec<&'static Target>,
     /// Where artefacts are put: target/dist.
     out: PathBuf,
@@ -88,12 +97,17 @@ impl Plan {
         let targets = target::ALL.iter().filter(|target| wanted(target.name));
         Ok(Self {
             quick: arguments.quick,
-            verify: arguments.verify,
+            trial: !arguments.no_trial,
             targets: targets.take(if arguments.quick { 1 } else { usize::MAX }).collect(),
             out: target.join(if arguments.quick { "dist-quick" } else { "dist" }),
             work: target.join(if arguments.quick { "dist-build/quick" } else { "dist-build/full" }),
             epoch: epoch()?,
         })
+    }
+
+    /// The target whose program runs here as it is: it makes manual pages and completions for all. `None`: it is not wanted.
+    fn native(&self) -> Option<&'static Target> {
+        self.targets.iter().copied().find(|target| target.name == target::NATIVE.name)
     }
 
     /// The built program of a target.
@@ -125,17 +139,47 @@ impl Plan {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let began = Instant::now();
     let plan = Plan::new(arguments)?;
+    let wanted: Vec<&Artefact> = ARTEFACTS
+        .iter()
+        .filter(|artefact| {
+            arguments.only.is_empty() || arguments.only.iter().any(|name| name == artefact.name)
+        })
+        .collect();
+    can_be_made(&plan, &wanted)?;
     if arguments.only.is_empty() && plan.out.exists() {
         fs::remove_dir_all(&plan.out)?;
     }
     fs::create_dir_all(&plan.out)?;
-    let mut steps = Steps::default();
-    for artefact in &ARTEFACTS {
-        if arguments.only.is_empty() || arguments.only.iter().any(|name| name == artefact.name) {
-            (artefact.make)(&plan, &mut steps);
-        }
+    let mut steps = Steps::new(plan.trial);
+    for artefact in wanted {
+        (artefact.make)(&plan, &mut steps);
+    }
+    if arguments.verify {
+        verify::make(&plan, &mut steps);
     }
     steps.end(began)
+}
+
+/// Says what is missing before hours are spent, and not after.
+///
+/// # Errors
+///
+/// A part is missing, or a privilege.
+fn can_be_made(plan: &Plan, wanted: &[&Artefact]) -> Result<()> {
+    let mut needed: Vec<Part> = wanted.iter().flat_map(|artefact| (artefact.parts)(plan)).collect();
+    needed.sort_unstable();
+    needed.dedup();
+    parts::require(&needed)?;
+    if plan.trial {
+        trial::root::can_be_made()?;
+    }
+    let speaks = plan.native().is_some() || plan.program(target::NATIVE).is_file();
+    ensure!(
+        speaks,
+        "the program for {0} makes the manual pages of all: make it too, with --target {0}",
+        target::NATIVE.name
+    );
+    Ok(())
 }
 
 /// The time of the last commit, unless SOURCE_DATE_EPOCH says another.

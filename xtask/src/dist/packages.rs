@@ -11,7 +11,7 @@ use super::target::Target;
 use super::trial::root::succeed;
 use super::trial::{debian, red_hat};
 use super::{Plan, VERSION, c_library, mebibytes, pages, target};
-use crate::parts::{self, Part};
+use crate::parts::Part;
 use crate::{cargo, root};
 use anyhow::{Context, Result, ensure};
 use std::fs;
@@ -25,7 +25,7 @@ impl Family {
     /// What makes its packages, and where that is had.
     fn maker(self) -> Part {
         match self {
-            Self::Debian => ("cargo-deb", "cargo-deb (by cargo install --locked cargo-deb)"),
+            Self::Debian => ("cargo-deb", "crate cargo-deb"),
             Self::RedHat => ("rpmbuild", "rpm"),
         }
     }
@@ -47,56 +47,58 @@ impl Family {
     }
 }
 
-pub(super) fn make(plan: &Plan, steps: &mut Steps) {
-    for family in [Family::Debian, Family::RedHat] {
-        for target in plan.targets.iter().filter(|target| target.machine.is_some()) {
-            let kind = family.folder();
-            steps.run(&format!("{kind} for {}", target.name), || program(plan, family, target));
-        }
+pub(super) fn parts(_plan: &Plan) -> Vec<Part> {
+    vec![Family::Debian.maker(), Family::RedHat.maker(), ("rpm", "rpm"), ("dpkg", "dpkg"), ("tar", "tar")]
+}
+
+pub(super) fn parts_of_c_library(plan: &Plan) -> Vec<Part> {
+    let mut found = parts(plan);
+    if plan.trial {
+        found.extend([("gcc", "gcc"), ("pkg-config", "pkgconf"), ("/usr/include/stdio.h", "libc6-dev")]);
     }
-    let native = &target::ALL[0];
-    if plan.targets.iter().any(|target| target.name == native.name) {
-        steps.run("the deb is installed, used and removed", || {
-            debian::program(plan, &plan.out.join(Family::Debian.file("adieu", native)?))
-        });
-        steps.run("the rpm is installed, used and removed", || {
-            red_hat::program(plan, &plan.out.join(Family::RedHat.file("adieu", native)?))
-        });
+    found
+}
+
+/// How a package of one family is tried.
+type Try = fn(&Plan, &Target, &Path) -> Result<String>;
+
+pub(super) fn make(plan: &Plan, steps: &mut Steps) {
+    let families: [(Family, Try); 2] =
+        [(Family::Debian, debian::program), (Family::RedHat, red_hat::program)];
+    for (family, try_it) in families {
+        for target in plan.targets.iter().filter(|target| target.machine.is_some()) {
+            let name = format!("{} for {}", family.folder(), target.name);
+            steps.run(&name, || program(plan, family, target));
+            steps.try_it(&format!("{name} is installed, used and removed"), || {
+                try_it(plan, target, &plan.out.join(family.file("adieu", target)?))
+            });
+        }
     }
 }
 
 /// The C library, for the machine that builds it.
 pub(super) fn make_c_library(plan: &Plan, steps: &mut Steps) {
-    let native = &target::ALL[0];
-    if !plan.targets.iter().any(|target| target.name == native.name) {
-        return;
-    }
+    let Some(native) = plan.native() else { return };
     steps.run("the C library", || c_library::build(plan));
-    for family in [Family::Debian, Family::RedHat] {
+    let families: [(Family, Try); 2] =
+        [(Family::Debian, debian::c_library), (Family::RedHat, red_hat::c_library)];
+    for (family, try_it) in families {
         let package = c_library::package(family);
-        steps.run(&format!("{} of the C library", family.folder()), || {
+        let name = format!("{} of the C library", family.folder());
+        steps.run(&name, || {
             let stage = empty_stage(family, "capi")?;
             c_library::stage(plan, family, &stage)?;
             package_up(plan, family, "adieu-capi", package, &stage, native)
         });
+        steps.try_it(&format!("{name} is installed, used and removed"), || {
+            try_it(plan, native, &plan.out.join(family.file(package, native)?))
+        });
     }
-    steps.run("the deb of the C library is installed, used and removed", || {
-        debian::c_library(
-            plan,
-            &plan.out.join(Family::Debian.file(c_library::package(Family::Debian), native)?),
-        )
-    });
-    steps.run("the rpm of the C library is installed, used and removed", || {
-        red_hat::c_library(
-            plan,
-            &plan.out.join(Family::RedHat.file(c_library::package(Family::RedHat), native)?),
-        )
-    });
 }
 
 fn program(plan: &Plan, family: Family, target: &Target) -> Result<String> {
     // Those of the program that runs on this system: they are the same for all.
-    let native = plan.program(&target::ALL[0]);
+    let native = plan.program(target::NATIVE);
     let contents = Contents {
         program: &plan.program(target),
         manual: &pages::manual(&native)?,
@@ -125,7 +127,6 @@ fn package_up(
     stage: &Path,
     target: &Target,
 ) -> Result<String> {
-    parts::require(&[family.maker()])?;
     let path = plan.out.join(family.file(package, target)?);
     match family {
         Family::Debian => debian_package(plan, krate, target, &path)?,

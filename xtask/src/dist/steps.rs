@@ -3,13 +3,25 @@
 use anyhow::{Result, bail};
 use std::time::Instant;
 
-#[derive(Default)]
 pub(super) struct Steps {
+    /// Whether what is made is tried.
+    trial: bool,
     passed: usize,
     failed: Vec<String>,
 }
 
 impl Steps {
+    pub(super) fn new(trial: bool) -> Self {
+        Self { trial, passed: 0, failed: Vec::new() }
+    }
+
+    /// Runs a step that tries what another has made, unless nothing is to be tried.
+    pub(super) fn try_it(&mut self, name: &str, step: impl FnOnce() -> Result<String>) {
+        if self.trial {
+            self.run(name, step);
+        }
+    }
+
     /// Runs a step, which says in a few words what came of it.
     pub(super) fn run(&mut self, name: &str, step: impl FnOnce() -> Result<String>) {
         println!("--- {name}");
@@ -32,7 +44,7 @@ impl Steps {
     ///
     /// A step has failed; which ones is printed.
     pub(super) fn end(self, began: Instant) -> Result<()> {
-        let Self { passed, failed } = self;
+        let Self { passed, failed, .. } = self;
         let (all, time) = (passed + failed.len(), began.elapsed().as_secs_f64());
         if failed.is_empty() {
             println!("--- dist: all {all} steps passed in {time:.0} s");

@@ -13,12 +13,12 @@ pub(super) struct Target {
     pub(super) program: &'static str,
     /// What Debian's packages, and RPM's, call the machine. `None`: there is no such package for it.
     pub(super) machine: Option<Machine>,
-    /// What builds it, beside the Rust compiler, and runs it.
+    /// What builds it, beside the Rust compiler.
     pub(super) parts: &'static [Part],
     pub(super) environment: &'static [(&'static str, &'static str)],
     pub(super) rustflags: &'static [&'static str],
     /// What runs the program here. `None`: it runs as it is.
-    pub(super) launcher: Option<&'static str>,
+    pub(super) launcher: Option<Part>,
     /// What is linked into it beside crates.
     pub(super) libraries: &'static [Linked],
     /// Debian's packages that those libraries are of.
@@ -60,7 +60,9 @@ const MINGW: Linked = Linked {
     texts: &["/usr/share/doc/mingw-w64-x86-64-dev/copyright"],
 };
 
-/// The first is the one that is built by `--quick`, and made into a container.
+/// The one that is built by `--quick`, and made into a container.
+pub(super) const NATIVE: &Target = &ALL[0];
+
 pub(super) const ALL: [Target; 3] = [
     Target {
         name: "x86_64-linux",
@@ -83,12 +85,11 @@ pub(super) const ALL: [Target; 3] = [
         parts: &[
             ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
             ("/usr/aarch64-linux-gnu/lib/libc.a", "libc6-dev-arm64-cross"),
-            ("qemu-aarch64", "qemu-user"),
         ],
         environment: &[("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc")],
         // Debian 12's linker for it ignores -z pack-relative-relocs.
         rustflags: &["-Ctarget-feature=+crt-static"],
-        launcher: Some("qemu-aarch64"),
+        launcher: Some(("qemu-aarch64", "qemu-user")),
         libraries: &[STD, GLIBC, LIBGCC],
         packages: &["libc6-dev-arm64-cross", "libgcc-12-dev-arm64-cross"],
     },
@@ -97,11 +98,11 @@ pub(super) const ALL: [Target; 3] = [
         triple: "x86_64-pc-windows-gnu",
         program: "adieu.exe",
         machine: None,
-        parts: &[("x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64"), ("wine", "wine wine64")],
+        parts: &[("x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64")],
         environment: &[],
         // The time of the build is not wanted in the program.
         rustflags: &["-Ctarget-feature=+crt-static", "-Clink-arg=-Wl,--no-insert-timestamp"],
-        launcher: Some("wine"),
+        launcher: Some(("wine", "wine wine64")),
         libraries: &[STD, MINGW, LIBGCC],
         packages: &["mingw-w64-x86-64-dev", "gcc-mingw-w64-x86-64-posix-runtime"],
     },

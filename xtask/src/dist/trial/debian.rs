@@ -1,9 +1,10 @@
 //! A .deb is installed by dpkg in a fresh root, used, and purged without a trace.
 
-use super::super::{Plan, target};
+use super::super::Plan;
+use super::super::target::Target;
 use super::root::{Root, is_there};
 use super::use_package;
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use std::ffi::OsStr;
 use std::path::Path;
 
@@ -13,20 +14,22 @@ pub(super) const BASE: [&str; 5] = ["coreutils", "dash", "dpkg", "libc-bin", "se
 /// What a C program is built with.
 pub(super) const FOR_C: [&str; 3] = ["gcc", "libc6-dev", "pkgconf"];
 
-pub(in super::super) fn program(plan: &Plan, package: &Path) -> Result<String> {
+pub(in super::super) fn program(plan: &Plan, target: &Target, package: &Path) -> Result<String> {
     is_there(package)?;
     let root = Root::make(&plan.work.join("root-deb"), &BASE)?;
-    around(&root, package, "adieu", || {
-        use_package::program(&root)?;
-        use_package::alternatives(&root, "/bin/nc")?;
-        use_package::units(&root)
-    })
+    let mut name = "adieu".to_owned();
+    if target.launcher.is_some() {
+        let machine = target.machine.context("it has packages")?.deb;
+        root.dpkg(&[OsStr::new("--add-architecture"), OsStr::new(machine)])?;
+        name = format!("adieu:{machine}");
+    }
+    around(&root, package, &name, || use_package::program(&root, target, "/bin/nc"))
 }
 
-pub(in super::super) fn c_library(plan: &Plan, package: &Path) -> Result<String> {
+pub(in super::super) fn c_library(plan: &Plan, target: &Target, package: &Path) -> Result<String> {
     is_there(package)?;
     let root = Root::make(&plan.work.join("root-deb-c"), &[&BASE[..], &FOR_C[..]].concat())?;
-    around(&root, package, "libadieu-dev", || use_package::c_library(&root, &plan.program(&target::ALL[0])))
+    around(&root, package, "libadieu-dev", || use_package::c_library(&root, &plan.program(target)))
 }
 
 /// Installs a package, uses it, purges it, and compares.

@@ -1,5 +1,6 @@
 //! A program is tried on loopback, wherever it is and whatever runs it: as it is, in another root, under qemu or under Wine.
 
+use super::super::target::Target;
 use anyhow::{Context, Result, bail, ensure};
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -30,6 +31,16 @@ impl Runner {
     /// In another root, which the program cannot leave.
     pub(in super::super) fn inside(root: &OsStr, program: &str) -> Self {
         Self::new([OsStr::new("chroot"), root, OsStr::new(program)])
+    }
+
+    /// As programs of a target are run here.
+    pub(in super::super) fn of(target: &Target, program: &Path) -> Result<Self> {
+        let Some((launcher, _)) = target.launcher else { return Ok(Self::new([program])) };
+        if launcher == "wine" {
+            // Wine lacks a library of Windows that the program needs: it looks for it beside the program.
+            crate::windows::build_processprng(program.parent().context("it is in a folder")?)?;
+        }
+        Ok(Self::new([launcher.as_ref(), program]))
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -72,9 +83,13 @@ impl Runner {
         Ok(())
     }
 
+    pub(in super::super) fn says_its_version(&self) -> Result<()> {
+        self.expect(&["--version"], "", &format!("adieu {}\n", super::super::VERSION))
+    }
+
     /// Everything that a program must do everywhere. Says what that was.
     pub(in super::super) fn use_it(&self) -> Result<&'static str> {
-        self.expect(&["--version"], "", &format!("adieu {}\n", super::super::VERSION))?;
+        self.says_its_version()?;
         self.expect(&["demo"], "", "FIN")?;
         let server = Server::start(self, &ECHO)?;
         let address = server.address.as_str();

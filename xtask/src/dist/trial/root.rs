@@ -3,7 +3,6 @@
 //! It is what debootstrap would make of the same packages, without a network and in seconds: their files (without documentation),
 //! and their entries in dpkg's database, so that dpkg checks dependencies there as it does anywhere.
 
-use crate::parts;
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,6 +51,23 @@ const DPKG: [&str; 4] = ["alternatives", "info", "triggers", "updates"];
 const NOT_COMPARED: [&str; 7] =
     ["var/lib/dpkg", "var/lib/rpm", "var/log", "var/cache", "etc/ld.so.cache", "root", "tmp"];
 
+/// # Errors
+///
+/// We may not do what it takes to install a package, or this is no system of Debian's family.
+pub(in super::super) fn can_be_made() -> Result<()> {
+    ensure!(
+        rustix::process::geteuid().is_root(),
+        "only root can try what is made, in roots of its own; --no-trial makes it without"
+    );
+    let database = Path::new("/").join(DATABASE).join("status");
+    ensure!(
+        database.is_file(),
+        "{} is not there: packages are tried in roots that are made of Debian's; --no-trial makes them without",
+        database.display()
+    );
+    Ok(())
+}
+
 pub(super) struct Root {
     folder: PathBuf,
 }
@@ -59,13 +75,11 @@ pub(super) struct Root {
 impl Root {
     /// Makes a root with these packages, and what they depend on, in a folder that is emptied first.
     pub(super) fn make(folder: &Path, packages: &[&str]) -> Result<Self> {
-        parts::require(&[("dpkg", "dpkg"), ("tar", "tar")])?;
-        ensure!(rustix::process::geteuid().is_root(), "only root can install packages and change its root");
         if folder.exists() {
             fs::remove_dir_all(folder)?;
         }
         let status = fs::read_to_string(Path::new("/").join(DATABASE).join("status"))
-            .context("this system is not Debian's: packages are tried with dpkg")?;
+            .context("dpkg's list of packages")?;
         let installed = Installed::read(&status);
         let names = installed.with_dependencies(packages)?;
         fs::create_dir_all(folder)?;

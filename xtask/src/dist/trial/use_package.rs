@@ -1,5 +1,6 @@
 //! What is done with an installed package, whoever has installed it.
 
+use super::super::target::Target;
 use super::program::Runner;
 use super::root::Root;
 use crate::capi;
@@ -7,16 +8,36 @@ use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::Path;
 
-/// The program, its manual pages and its completions.
-pub(super) fn program(root: &Root) -> Result<()> {
-    Runner::inside(root.folder().as_os_str(), "adieu").use_it()?;
-    let below = root.folder().join("usr/share");
+/// The program, its manual pages and its completions, `nc`, and the units. `link`: where the system has its `nc`.
+///
+/// The program of another machine is run from outside the root, where what runs it is.
+pub(super) fn program(root: &Root, target: &Target, link: &str) -> Result<()> {
+    let folder = root.folder();
+    let is_native = target.launcher.is_none();
+    let adieu = if is_native {
+        Runner::inside(folder.as_os_str(), "adieu")
+    } else {
+        Runner::of(target, &folder.join("usr/bin/adieu"))?
+    };
+    adieu.use_it()?;
+    let below = folder.join("usr/share");
     for name in ["adieu.1.gz", "adieu-relay.1.gz", "adieu-nc.1.gz"] {
         is_file(&below.join("man/man1").join(name))?;
     }
     is_file(&below.join("bash-completion/completions/adieu"))?;
     is_file(&below.join("fish/vendor_completions.d/adieu.fish"))?;
-    is_file(&root.folder().join("usr/lib/systemd/system/adieu-relay@.service"))
+    let has_zsh = ["vendor-completions", "site-functions"]
+        .iter()
+        .any(|place| below.join("zsh").join(place).join("_adieu").is_file());
+    ensure!(has_zsh, "the completions for zsh are missing");
+    is_file(&folder.join("usr/lib/systemd/system/adieu-relay@.service"))?;
+    alternatives(root, link)?;
+    if is_native {
+        let netcat = Runner::inside(folder.as_os_str(), "nc");
+        adieu.answers(&netcat, &["-N"])?;
+        units(root)?;
+    }
+    Ok(())
 }
 
 fn is_file(path: &Path) -> Result<()> {
@@ -25,13 +46,11 @@ fn is_file(path: &Path) -> Result<()> {
 }
 
 /// `nc` is adieu where there is no other, and is not where there is one that comes before it.
-pub(super) fn alternatives(root: &Root, link: &str) -> Result<()> {
+fn alternatives(root: &Root, link: &str) -> Result<()> {
     let leads_to = || root.sh(&format!("readlink -f {link}"));
     ensure!(leads_to()? == "/usr/bin/adieu\n", "{link} leads to {:?}", leads_to()?);
     let page = root.sh("readlink -f /usr/share/man/man1/nc.1.gz")?;
     ensure!(page == "/usr/share/man/man1/adieu-nc.1.gz\n", "nc's page is {page:?}");
-    let netcat = Runner::inside(root.folder().as_os_str(), "nc");
-    Runner::inside(root.folder().as_os_str(), "adieu").answers(&netcat, &["-N"])?;
     // As netcat-openbsd does it.
     root.sh(&format!("update-alternatives --install {link} nc /usr/bin/env 50"))?;
     let other = leads_to()?;
@@ -42,7 +61,7 @@ pub(super) fn alternatives(root: &Root, link: &str) -> Result<()> {
 }
 
 /// What the unit of the receiver starts receives a file. No systemd runs in the root, so its variables are given by hand.
-pub(super) fn units(root: &Root) -> Result<()> {
+fn units(root: &Root) -> Result<()> {
     let unit = fs::read_to_string(root.folder().join("usr/lib/systemd/system/adieu-receive@.service"))?;
     let line =
         unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).context("it starts something")?;
