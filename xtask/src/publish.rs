@@ -30,6 +30,11 @@ const LIBRARIES: [&str; 7] =
 /// The binary, which is published too, and has no API.
 const BINARY: &str = "adieu-cli";
 
+/// All that are published, each after those that it depends on.
+fn published() -> impl Iterator<Item = &'static str> {
+    LIBRARIES.into_iter().chain([BINARY])
+}
+
 #[expect(clippy::print_stdout, reason = "what is checked is for people")]
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     api(arguments.bless)?;
@@ -39,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         return Ok(());
     }
     package()?;
-    println!("--- {} packages: each builds alone", LIBRARIES.len() + 1);
+    println!("--- {} packages: each builds alone", published().count());
     if arguments.minimal {
         minimal()?;
         println!("--- builds with the oldest dependencies that the manifests allow");
@@ -116,13 +121,13 @@ fn rustdoc_of_its_own() -> Result<PathBuf> {
 fn package() -> Result<()> {
     let mut command = cargo()?;
     command.args(["package", "--quiet", "--allow-dirty"]);
-    for name in LIBRARIES.iter().chain([&BINARY]) {
+    for name in published() {
         command.args(["--package", name]);
     }
     if !command.status()?.success() {
         bail!("a crate does not build from its package");
     }
-    for name in LIBRARIES.iter().chain([&BINARY]) {
+    for name in published() {
         has_what_it_must(name)?;
     }
     Ok(())
@@ -144,6 +149,8 @@ fn has_what_it_must(name: &str) -> Result<()> {
 }
 
 /// Builds the published crates with the oldest direct dependencies that their manifests allow, in a copy of what is committed.
+///
+/// Crates that are not published, and what tests use, would ask for later versions: the copy is without them.
 fn minimal() -> Result<()> {
     let copy = root()?.join("target/xtask/minimal");
     if copy.exists() {
@@ -152,6 +159,10 @@ fn minimal() -> Result<()> {
     fs::create_dir_all(&copy)?;
     check_out(&copy)?;
     fs::remove_file(copy.join("Cargo.lock"))?;
+    change(&copy.join("Cargo.toml"), workspace_of_published)?;
+    for name in published() {
+        change(&copy.join("crates").join(name).join("Cargo.toml"), without_tests)?;
+    }
     let mut resolve = cargo()?;
     resolve.current_dir(&copy).env("RUSTC_BOOTSTRAP", "1").args([
         "-Zdirect-minimal-versions",
@@ -166,13 +177,48 @@ fn minimal() -> Result<()> {
     let mut check = cargo()?;
     check.current_dir(&copy).env("CARGO_TARGET_DIR", root()?.join("target/xtask/minimal-target"));
     check.args(["check", "--quiet", "--locked", "--all-features"]);
-    for name in LIBRARIES.iter().chain([&BINARY]) {
+    for name in published() {
         check.args(["--package", name]);
     }
     if !check.status()?.success() {
         bail!("something is used that the oldest allowed version of a dependency does not have");
     }
     Ok(())
+}
+
+fn change(manifest: &Path, how: impl Fn(&str) -> String) -> Result<()> {
+    let text = fs::read_to_string(manifest).with_context(|| manifest.display().to_string())?;
+    Ok(fs::write(manifest, how(&text))?)
+}
+
+/// The workspace's manifest with the published crates as its only members.
+fn workspace_of_published(manifest: &str) -> String {
+    let members: Vec<String> = published().map(|name| format!("\"crates/{name}\"")).collect();
+    let changed = manifest.lines().filter(|line| !line.starts_with("default-members = ")).map(|line| {
+        if line.starts_with("members = ") {
+            format!("members = [{}]\n", members.join(", "))
+        } else {
+            format!("{line}\n")
+        }
+    });
+    changed.collect()
+}
+
+/// A crate's manifest without the tables that are for tests, examples and measurements.
+fn without_tests(manifest: &str) -> String {
+    const LEFT_OUT: [&str; 3] = ["[[example]]", "[[test]]", "[[bench]]"];
+    let mut is_left_out = false;
+    let mut kept = String::new();
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            is_left_out = line.ends_with("dev-dependencies]") || LEFT_OUT.contains(&line);
+        }
+        if !is_left_out {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    kept
 }
 
 fn check_out(copy: &Path) -> Result<()> {
@@ -185,4 +231,41 @@ fn check_out(copy: &Path) -> Result<()> {
         bail!("what is committed could not be copied");
     }
     Ok(fs::remove_file(archive)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn what_only_tests_need_is_left_out_of_a_manifest() {
+        let manifest = "[package]\nname = \"a\"\n[dev-dependencies]\nb = \"1\"\n[[test]]\nname = \"c\"\n[lints]\nworkspace = true\n\
+                        [target.'cfg(unix)'.dev-dependencies]\nd = \"1\"\n";
+        assert_eq!(without_tests(manifest), "[package]\nname = \"a\"\n[lints]\nworkspace = true\n");
+    }
+
+    #[test]
+    fn every_published_crate_is_a_member_and_comes_after_those_that_it_uses() {
+        let manifest =
+            fs::read_to_string(root().expect("a workspace").join("Cargo.toml")).expect("it is there");
+        let changed = workspace_of_published(&manifest);
+        assert!(
+            changed.contains("\nmembers = [\"crates/adieu-proto\", ") && !changed.contains("\"xtask\""),
+            "{changed}"
+        );
+        let mut known = BTreeSet::new();
+        for name in published() {
+            let manifest = root().expect("a workspace").join("crates").join(name).join("Cargo.toml");
+            let text = without_tests(&fs::read_to_string(manifest).expect("it is there"));
+            let used = text
+                .lines()
+                .filter_map(|line| line.split([' ', '.', '=']).next())
+                .filter(|word| word.starts_with("adieu") && *word != name);
+            for used in used {
+                assert!(known.contains(used), "{name} uses {used}");
+            }
+            known.insert(name.to_owned());
+        }
+    }
 }
