@@ -1,8 +1,8 @@
-//! An archive for each system: the program, its licences, manual pages and completions, to be unpacked anywhere.
+//! An archive for each system: the program, its licences, documentation, manual pages and completions, to be unpacked anywhere.
 //!
 //! It is a .tar.gz for Windows too, whose tar.exe (since Windows 10 1803) unpacks it.
 
-use super::layout::{Tree, gzip};
+use super::layout::{DOCUMENTS, Tree, gzip, links_lead_somewhere};
 use super::pages::{self, Page};
 use super::steps::Steps;
 use super::target::Target;
@@ -14,8 +14,6 @@ use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-const DOCUMENTS: [&str; 4] = ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"];
 
 pub(super) fn make(plan: &Plan, steps: &mut Steps) {
     for target in &plan.targets {
@@ -42,7 +40,7 @@ fn archive(plan: &Plan, target: &Target, manual: &[Page], completions: &[Page], 
     let stem = target.stem();
     let tree = Tree { below: place.path() };
     tree.put(&format!("{stem}/{}", target.program), &fs::read(plan.program(target))?, 0o755)?;
-    for name in DOCUMENTS {
+    for name in DOCUMENTS.iter().chain(&["LICENSE-MIT", "LICENSE-APACHE"]) {
         tree.copy(&root()?.join(name), &format!("{stem}/{name}"))?;
     }
     tree.put(&format!("{stem}/THIRD-PARTY"), &fs::read(plan.third_party(target))?, 0o644)?;
@@ -65,8 +63,9 @@ fn try_it(target: &Target, path: &Path) -> Result<String> {
     let folder = place.path().join(target.stem());
     let count = fs::read_dir(place.path())?.count();
     ensure!(count == 1 && folder.is_dir(), "it does not unpack into the one folder {}", target.stem());
-    for name in DOCUMENTS.iter().chain(&["THIRD-PARTY", "man/adieu.1", "completions/adieu.bash"]) {
-        let length = fs::metadata(folder.join(name)).with_context(|| (*name).to_owned())?.len();
+    links_lead_somewhere(&folder)?;
+    for name in ["LICENSE-MIT", "LICENSE-APACHE", "THIRD-PARTY", "man/adieu.1", "completions/adieu.bash"] {
+        let length = fs::metadata(folder.join(name)).with_context(|| name.to_owned())?.len();
         ensure!(length > 0, "{name} is empty");
     }
     Runner::of(target, &folder.join(target.program))?.says_its_version()?;

@@ -28,12 +28,17 @@ pub(super) struct Contents<'a> {
     pub(super) changelog: &'a str,
 }
 
-/// Files of this repository that are documentation: from, and to below the folder of documentation.
-const DOCUMENTS: [(&str, &str); 4] = [
-    ("README.md", "README.md"),
-    ("docs", "docs"),
-    ("packaging/kubernetes", "examples/kubernetes"),
-    ("packaging/systemd/relay-example.toml", "examples/relay-example.toml"),
+/// What a reader of README.md is sent to, at the same places as in this repository, so that its links lead there.
+pub(super) const DOCUMENTS: [&str; 9] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "docs",
+    "packaging/README.md",
+    "packaging/kubernetes",
+    "packaging/systemd",
 ];
 
 const UNITS: &str = "packaging/systemd";
@@ -62,8 +67,8 @@ pub(super) fn stage(family: Family, contents: &Contents<'_>, below: &Path) -> Re
         }
     }
     let documents = "usr/share/doc/adieu";
-    for (from, to) in DOCUMENTS {
-        tree.copy(&root.join(from), &format!("{documents}/{to}"))?;
+    for name in DOCUMENTS {
+        tree.copy(&root.join(name), &format!("{documents}/{name}"))?;
     }
     licences(family, &tree, "adieu", contents.third_party, contents.changelog)
 }
@@ -125,6 +130,22 @@ fn copyright(mit: &str) -> String {
          License: MIT\n{mit}\n\
          License: Apache-2.0\n On Debian systems the text is in /usr/share/common-licenses/Apache-2.0.\n"
     )
+}
+
+/// The links of README.md in this folder to other files lead to files.
+///
+/// # Errors
+///
+/// One does not; the error names it.
+pub(super) fn links_lead_somewhere(folder: &Path) -> Result<()> {
+    let text = fs::read_to_string(folder.join("README.md")).context("README.md")?;
+    let links = text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+    let files: Vec<_> = links.filter(|link| !link.is_empty() && !link.contains("://")).collect();
+    ensure!(files.len() > 9, "README.md has {} links to other files", files.len());
+    match files.iter().find(|link| !folder.join(link).is_file()) {
+        Some(link) => anyhow::bail!("README.md has a link to {link}, which is not there"),
+        None => Ok(()),
+    }
 }
 
 /// What the book is made with, and nobody reads.
@@ -259,11 +280,12 @@ mod tests {
                 "share/man/man7/adieu-protocol.7.gz",
                 "lib/systemd/system/adieu-relay@.service",
                 "share/doc/adieu/docs/relay.md",
-                "share/doc/adieu/examples/kubernetes/check-probe.yaml",
+                "share/doc/adieu/packaging/kubernetes/check-probe.yaml",
             ];
             for name in expected.into_iter().chain(both) {
                 assert!(below.join("usr").join(name).is_file(), "{family:?}: {name}");
             }
+            links_lead_somewhere(&below.join("usr/share/doc/adieu")).expect("each does");
         }
     }
 

@@ -99,7 +99,9 @@ impl Runner {
         self.expect(&["connect", "-q", &named], "by name", "by name")?;
         self.expect(&["nc", "-N", "127.0.0.1", port], "as netcat", "as netcat")?;
         self.expect(&["check", address], "", "open")?;
-        Ok("--version, demo, connect, listen, nc and check work")
+        let relay = Server::start(self, &["relay", "127.0.0.1:0", address])?;
+        self.expect(&["connect", "-q", &relay.address], "by a relay", "by a relay")?;
+        Ok("--version, demo, connect, listen, nc, check and relay work")
     }
 }
 
