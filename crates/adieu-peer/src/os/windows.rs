@@ -54,20 +54,35 @@ pub fn unacknowledged(socket: &Socket) -> io::Result<u64> {
     if result == 0 {
         return Ok(info.BytesInFlight.into());
     }
-    let port = |address: io::Result<socket2::SockAddr>| {
-        address.ok().and_then(|a| a.as_socket()).map_or(0, |address| address.port())
-    };
-    let (local, peer) = (port(socket.local_addr()), port(socket.peer_addr()));
-    let table = std::fs::read_to_string(TABLE_OF_TCP)?;
-    let row = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>()).find(|fields| {
-        let has =
-            |field: usize, port: u16| fields.get(field).is_some_and(|f| f.ends_with(&format!(":{port:04X}")));
-        has(1, local) && has(2, peer)
-    });
     // A connection that is not there any more has nothing outstanding; `look` tells a reset.
-    let Some(queues) = row.as_ref().and_then(|fields| fields.get(4)) else { return Ok(0) };
+    let Some(row) = row_below_wine(socket)? else { return Ok(0) };
+    let queues = row.split_whitespace().nth(4).unwrap_or_default();
     let queued = queues.split(':').next().unwrap_or_default();
     u64::from_str_radix(queued, 16).map_err(io::Error::other)
+}
+
+/// This connection's line in the table of the kernel below Wine; none once a reset has ended the connection.
+fn row_below_wine(socket: &Socket) -> io::Result<Option<String>> {
+    let (local, peer) = (socket.local_addr()?, socket.peer_addr()?);
+    let (Some(local), Some(peer)) = (local.as_socket(), peer.as_socket()) else {
+        return Err(io::ErrorKind::Unsupported.into());
+    };
+    let table = if local.is_ipv4() { TABLE_OF_TCP.to_owned() } else { format!("{TABLE_OF_TCP}6") };
+    let is_ours = |line: &str| {
+        let mut fields = line.split_whitespace().skip(1);
+        let mut next_has = |port: u16| fields.next().is_some_and(|f| f.ends_with(&format!(":{port:04X}")));
+        next_has(local.port()) && next_has(peer.port())
+    };
+    Ok(std::fs::read_to_string(table)?.lines().find(|line| is_ours(line)).map(str::to_owned))
+}
+
+/// Whether an end was a reset.
+///
+/// WSAPoll knows of the error, unless Wine's own server took it from the kernel a moment before. The table of the kernel
+/// below tells too: an end by FIN leaves a connection in CLOSE_WAIT or TIME_WAIT there, and a reset leaves none. It is read
+/// three times, because a connection that changes its state meanwhile can be missing from one reading.
+fn is_reset_below_wine(socket: &Socket) -> bool {
+    look(socket).error || (0..3).all(|_| matches!(row_below_wine(socket), Ok(None)))
 }
 
 /// Received bytes that wait unread in our kernel.
@@ -94,9 +109,15 @@ pub(crate) fn receive(mut socket: &Socket, buffer: &mut [u8], tick: Duration) ->
         }
         other => other,
     };
+    with_resets(socket, result)
+}
+
+/// What `recv` should have said: Wine 8 may say 0 where `recv`'s page says WSAECONNRESET.
+pub(crate) fn with_resets(socket: &Socket, result: io::Result<usize>) -> io::Result<usize> {
     match result {
-        // Wine 8 says 0, where recv's page says WSAECONNRESET; only WSAPoll knows of the error.
-        Ok(0) if is_wine() && look(socket).error => Err(io::Error::from_raw_os_error(ws::WSAECONNRESET)),
+        Ok(0) if is_wine() && is_reset_below_wine(socket) => {
+            Err(io::Error::from_raw_os_error(ws::WSAECONNRESET))
+        }
         other => other,
     }
 }

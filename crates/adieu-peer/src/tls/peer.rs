@@ -4,6 +4,7 @@
 //! panics. What it sends is [`Pattern::of_peer`], what it expects is [`Pattern::of_program`].
 
 use super::authority::{Authority, Identity};
+use crate::os;
 use crate::pattern::{Pattern, Verifier};
 use crate::progress::Progress;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -443,7 +444,8 @@ impl Performance {
     /// Receives records. 0: an EOF.
     fn fill(&mut self) -> io::Result<usize> {
         let stream = self.stream.as_mut().ok_or_else(gone)?;
-        let n = self.session.read_tls(stream)?;
+        let read = self.session.read_tls(stream);
+        let n = os::with_resets(stream, read)?;
         if let Err(error) = self.session.process_new_packets() {
             self.flush()?;
             return Err(io::Error::other(error));

@@ -192,8 +192,12 @@ fn either_half_makes_the_handshake() {
             sends(writing, Pattern::of_peer(), 1_000).join().expect("no panic").expect("all is sent");
             let (reading, received) = receiving.join().expect("no panic");
             let report = reading.close();
-            assert!(report.is_graceful() && received == 1_000, "{report}");
-            assert!(client.join().expect("no panic").is_graceful());
+            // Under Wine a connection is gone if the client's FIN comes between the last look and our own FIN, and nobody can say why.
+            let is_good = |report: &adieu::Report| {
+                report.is_graceful() || matches!(report.ending(), Ending::Indeterminate { .. }) && is_wine()
+            };
+            assert!(is_good(&report) && received == 1_000, "{report}");
+            assert!(is_good(&client.join().expect("no panic")));
         }
     });
 }
