@@ -135,7 +135,7 @@ impl Facts {
 
 /// The report of a connection that was closed with this outcome.
 pub(crate) fn of(core: &adieu_proto::Connection, outcome: &Outcome, facts: &Facts) -> Report {
-    let mut report = Report::new(facts.role, facts.endpoint.to_string(), facts.began, core, outcome);
+    let mut report = Report::new(facts.role, String::from(&*facts.endpoint), facts.began, core, outcome);
     let evidence = outcome.evidence;
     let number = evidence.fault.and_then(|fault| fault.code).or(evidence.local_code);
     let rare = facts.rare();

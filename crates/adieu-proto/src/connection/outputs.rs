@@ -9,6 +9,7 @@ use crate::{Action, Counts, Ending, Evidence, Milestones, Outcome, Phase, Side, 
 
 impl Connection {
     /// The next thing to do, each once. Ask again after its answer.
+    #[inline]
     pub fn poll_action(&mut self) -> Option<Action> {
         if self.in_flight.is_some() {
             return None;
@@ -37,6 +38,7 @@ impl Connection {
     }
 
     /// When [`Connection::handle_timeout`] must be called at the latest. `None`: never.
+    #[inline]
     pub fn poll_timeout(&self) -> Option<Time> {
         self.next_timeout().map(Time::from)
     }
@@ -68,6 +70,7 @@ impl Connection {
     }
 
     /// What may be done now without blocking.
+    #[inline]
     pub fn wants(&self) -> Wants {
         let is_leaving = match &self.stage {
             Stage::Open | Stage::AwaitingAcks(AckWait::Fin) => false,
@@ -84,6 +87,7 @@ impl Connection {
     }
 
     /// The outcome, once the handle has been given back.
+    #[inline]
     pub fn outcome(&self) -> Option<Outcome> {
         match self.stage {
             Stage::Closed(Decision { ending, phase, at }) => {
@@ -99,6 +103,7 @@ impl Connection {
     }
 
     /// Whether the ending is decided: only the last look and the close are left.
+    #[inline]
     pub fn is_decided(&self) -> bool {
         matches!(self.stage, Stage::Decided { .. } | Stage::Closed(_))
     }
@@ -114,6 +119,7 @@ impl Connection {
     }
 
     /// Bytes counted so far.
+    #[inline]
     pub fn counts(&self) -> Counts {
         self.counts
     }
@@ -124,11 +130,13 @@ impl Connection {
     }
 
     /// When each step was seen done.
+    #[inline]
     pub fn milestones(&self) -> Milestones {
         self.moments.into()
     }
 
     /// What has been seen so far.
+    #[inline]
     pub fn evidence(&self) -> Evidence {
         self.evidence
     }
@@ -149,6 +157,7 @@ impl Connection {
 
     /// Whether the peer has ended its direction: by EOF, or by the stream's own end inside a transport whose EOF is
     /// still to come. No more bytes will be received.
+    #[inline]
     pub fn peer_has_ended(&self) -> bool {
         match self.receive {
             ReceiveHalf::StreamEnded => true,
@@ -159,12 +168,14 @@ impl Connection {
 
     /// Whether the peer's stream has ended without the end mark that it must have: it was cut. Whatever reads it must not
     /// take it for whole.
+    #[inline]
     pub fn is_cut(&self) -> bool {
         self.receive == ReceiveHalf::Eof && self.evidence.eof && self.evidence.end_mark == Some(false)
     }
 
     /// Whether the ending is decided and only put off, until what was sent before is acknowledged. Nothing is wanted
     /// meanwhile but the rest of that, and time; and after [`Connection::handle_other_side_cut`] what the peer sends.
+    #[inline]
     pub fn is_leaving(&self) -> bool {
         matches!(self.stage, Stage::AwaitingAcks(AckWait::BeforeAbort(_)))
     }

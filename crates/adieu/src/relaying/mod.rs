@@ -130,16 +130,8 @@ impl Relay {
     /// After bytes were passed on: whether another turn may find something to do without a wait. Most often they were all that there
     /// was, and the turn that would find nothing is spared.
     fn may_move_more<H: Handle>(&self, a: &mut Peer<H>, b: &mut Peer<H>) -> bool {
-        let is_busy = |peer: &mut Peer<H>| {
-            Source::is_ready(peer)
-                || Source::end(peer).is_some()
-                || peer.link.is_handshaking()
-                || peer.link.has_unsent()
-                || peer.link.core.is_leaving()
-                || peer.link.core.is_decided()
-        };
         let is_empty = self.a_to_b.is_empty() && self.b_to_a.is_empty();
-        self.gates.is_some() || !is_empty || is_busy(a) || is_busy(b)
+        self.gates.is_some() || !is_empty || is_busy(a, b) || is_busy(b, a)
     }
 
     /// Makes both handshakes at the same time: the time of one connection is not spent on the other's.
@@ -257,6 +249,26 @@ fn look_at_the_time<H: Handle>(peer: &mut Peer<H>) -> bool {
     let has_ended = !was_settled && peer.is_settled();
     peer.link.act();
     has_ended
+}
+
+/// Whether another turn may find something to do for this side, although nothing is held for either.
+fn is_busy<H: Handle>(peer: &mut Peer<H>, other: &Peer<H>) -> bool {
+    let core = &peer.link.core;
+    if core.evidence().fault.is_some() || core.is_decided() || core.is_leaving() {
+        return true;
+    }
+    if !(peer.link.is_plain() && other.link.is_plain()) {
+        // The ends of TLS have parts.
+        return Source::is_ready(peer)
+            || Source::end(peer).is_some()
+            || peer.link.is_handshaking()
+            || peer.link.has_unsent();
+    }
+    match Source::end(peer) {
+        None => Source::is_ready(peer),
+        Some(End::Whole) => other.link.core.milestones().shutdown_send.is_none(),
+        Some(End::Cut) => true,
+    }
 }
 
 fn is_interrupted<H: Handle>(peer: &Peer<H>) -> bool {

@@ -6,7 +6,7 @@ use super::connection::Connection;
 use super::hang_up::is_hung_up;
 use super::inner::Inner;
 use super::nap::Nap;
-use super::wakes::{Due, Wakes};
+use super::wakes::{Due, deferral_end, due};
 use crate::handle::{Handle, Readiness};
 use crate::os::{self, Watch};
 use crate::relaying::Relay;
@@ -79,6 +79,8 @@ pub fn relay(
 struct Side {
     inner: Box<Inner>,
     hang_up_known: bool,
+    /// Whether this turn has arranged to be woken once it can be received from, and sent to.
+    is_awaited: [bool; 2],
 }
 
 /// Ready: both connections are closed.
@@ -127,6 +129,7 @@ fn time_has_come(
     [of_a, of_b]: [Waiting; 2],
     until: Option<Instant>,
 ) -> bool {
+    let deferred = [&*a, &*b].map(|side| deferral_end(&side.inner.peer.link));
     // A service has one interrupt for all its connections, and then one of the two waits for it.
     let is_shared = match (a.interrupt(), b.interrupt()) {
         (Some(of_a), Some(of_b)) => of_a.is(of_b),
@@ -143,8 +146,7 @@ fn time_has_come(
         // What has come before it is passed on first.
         return true;
     }
-    let of_a = a.due(cx, of_a, None);
-    let of_b = b.due(cx, of_b, is_shared.then_some(&mut a.inner.wakes));
+    let (of_a, of_b) = (a.due(of_a, deferred[0]), b.due(of_b, deferred[1]));
     let (Due::At(of_a), Due::At(of_b)) = (of_a, of_b) else { return true };
     // One timer for all of them.
     nap.has_come([of_a, of_b, until].into_iter().flatten().min(), cx)
@@ -152,7 +154,7 @@ fn time_has_come(
 
 impl Side {
     fn new(inner: Box<Inner>) -> Self {
-        Self { inner, hang_up_known: false }
+        Self { inner, hang_up_known: false, is_awaited: [false; 2] }
     }
 
     fn is_open(&self) -> bool {
@@ -163,22 +165,27 @@ impl Side {
         self.inner.peer.link.interrupt()
     }
 
-    /// When it has to go on, although nothing comes. `beside`: what waits for the same interrupt on behalf of the same task.
-    fn due(&mut self, cx: &mut Context<'_>, waiting: Waiting, beside: Option<&mut Wakes>) -> Due {
+    /// When it has to go on, although nothing comes and its interrupt, which is put off until `deferred`, was not raised.
+    fn due(&mut self, waiting: Waiting, deferred: Option<Instant>) -> Due {
         if !self.is_open() {
             return Due::At(None);
         }
-        let Inner { peer, wakes, .. } = &mut *self.inner;
-        beside.unwrap_or(wakes).due(&mut peer.link, cx, waiting)
+        let link = &mut self.inner.peer.link;
+        link.wait_for(waiting);
+        due(link, deferred)
     }
 
     /// Notes what tokio knows the socket to be ready for.
     fn note_readiness(&mut self, cx: &mut Context<'_>) {
         let peer = &mut self.inner.peer;
         let Some(stream) = &peer.link.handle else { return };
-        let mut has_become_ready =
-            |readiness| !peer.is_known_ready(readiness) && stream.poll_ready(cx, readiness).is_ready();
-        let [receive, send] = [Readiness::Receive, Readiness::Send].map(&mut has_become_ready);
+        let is_awaited = &mut self.is_awaited;
+        let [receive, send] = [Readiness::Receive, Readiness::Send].map(|readiness| {
+            let is_news = !peer.is_known_ready(readiness);
+            let is_ready = is_news && stream.poll_ready(cx, readiness).is_ready();
+            is_awaited[readiness as usize] = is_news && !is_ready;
+            is_ready
+        });
         if receive {
             peer.may_receive();
         }
@@ -210,6 +217,10 @@ impl Side {
     fn is_ready_for(&mut self, cx: &mut Context<'_>, readiness: Readiness) -> bool {
         let peer = &mut self.inner.peer;
         let Some(stream) = &peer.link.handle else { return false };
+        // Whatever has come since then has woken us.
+        if self.is_awaited[readiness as usize] && !peer.is_known_ready(readiness) {
+            return false;
+        }
         if stream.poll_ready(cx, readiness).is_pending() {
             return false;
         }

@@ -36,6 +36,24 @@ enum Acknowledgements {
     LookedFor(Pin<Box<Sleep>>),
 }
 
+/// From when on the interrupt is heeded again. To be asked before the interrupt is: it may be put off until between the two.
+pub(super) fn deferral_end(link: &Link<Stream>) -> Option<Instant> {
+    link.deferral_end().map(Instant::from_std)
+}
+
+/// When a connection whose interrupt was not raised, and whose core knows what is waited for, has to go on.
+pub(super) fn due(link: &mut Link<Stream>, deferred: Option<Instant>) -> Due {
+    let at = link.core.poll_timeout();
+    // The core, not a timer, says whether its time has come: a timer set to a moment that is past fires only
+    // at the next tick of tokio's clock, where it would be set to the past anew, for ever.
+    if at.is_some_and(|at| at <= link.now()) {
+        link.tick();
+        link.act();
+        return Due::Now;
+    }
+    Due::At([at.map(|at| Instant::from_std(link.instant_of(at))), deferred].into_iter().flatten().min())
+}
+
 impl Wakes {
     /// Tells the core what is waited for, and arranges to be woken when its time comes or the interrupt is raised. True: try
     /// again.
@@ -55,19 +73,16 @@ impl Wakes {
     }
 
     /// Tells the core what is waited for, arranges to be woken when the interrupt is raised, and leaves the time to the caller.
-    pub(super) fn due(&mut self, link: &mut Link<Stream>, cx: &mut Context<'_>, waiting: Waiting) -> Due {
+    fn due(&mut self, link: &mut Link<Stream>, cx: &mut Context<'_>, waiting: Waiting) -> Due {
         link.wait_for(waiting);
         // Before the interrupt is asked: it may be put off until between the two.
-        let deferred = link.deferral_end().map(Instant::from_std);
-        let at = link.core.poll_timeout();
-        // The core, not a timer, says whether its time has come: a timer set to a moment that is past fires only
-        // at the next tick of tokio's clock, where it would be set to the past anew, for ever.
-        if self.poll_interrupt(link, cx) || at.is_some_and(|at| at <= link.now()) {
+        let deferred = deferral_end(link);
+        if self.poll_interrupt(link, cx) {
             link.tick();
             link.act();
             return Due::Now;
         }
-        Due::At([at.map(|at| Instant::from_std(link.instant_of(at))), deferred].into_iter().flatten().min())
+        due(link, deferred)
     }
 
     /// Arranges to be woken when the interrupt is raised. True: it was, which is to be told to the core.
