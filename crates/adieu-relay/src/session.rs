@@ -9,7 +9,7 @@ use crate::front::{Alert, Greeting, refuse};
 use crate::open::{Entry, State};
 use crate::proxy_protocol;
 use crate::shared::{REST, Service, Serving, Worker};
-use crate::upstream::{HealthChange, Picked, Tried, Upstream, UpstreamError};
+use crate::upstream::{HealthChange, Picked, Tried, UpstreamError};
 use adieu::faults::Injected;
 use adieu::tokio::{Connection, relay};
 use adieu::{Address, ConnectOptions, Ending, Endpoint, RelayOptions, RelayProgress};
@@ -220,11 +220,13 @@ impl Session {
             .await
             .map_err(|client| Outcome::NotJoined { client, why: NoPair::Handshake })?;
         let preface = front.preface(greeting, &client, who, self.id);
+        let speaks = client.has_spoken() || preface.is_some();
         let mut tried = Tried::default();
         let mut failed: Vec<(Endpoint, UpstreamError)> = Vec::new();
         while let Some(mut picked) = upstreams.pick(who, &mut tried) {
             let upstream = picked.upstream();
-            let Upstream { endpoint, options } = &**upstream;
+            let endpoint = &upstream.endpoint;
+            let options = picked.options(speaks);
             self.change_entry(|entry| {
                 entry.state = State::Connecting;
                 entry.upstream = Some(Arc::clone(upstream));

@@ -56,6 +56,8 @@ impl Upstream {
 pub(crate) struct Upstreams {
     all: Vec<Arc<Upstream>>,
     names: Vec<Option<Arc<Name>>>,
+    /// The options of each, for a client that has spoken by then.
+    speaking: Vec<ConnectOptions>,
     /// Where the relay listens itself, and which of the upstreams have this address.
     itself: Itself,
     is_itself: Vec<bool>,
@@ -114,8 +116,9 @@ impl Upstreams {
         };
         let names = all.iter().map(|one| name_of(&one.endpoint)).collect();
         let is_itself = all.iter().map(|one| itself.is_at_endpoint(&one.endpoint)).collect();
+        let speaking = all.iter().map(|one| one.options.clone().speaking_at_once()).collect();
         let all = all.into_iter().map(Arc::new).collect();
-        Self { all, names, itself, is_itself, balance, table: Mutex::new(table) }
+        Self { all, names, speaking, itself, is_itself, balance, table: Mutex::new(table) }
     }
 
     /// Whether there are none.
@@ -171,6 +174,11 @@ impl<'a> Picked<'a> {
     /// The upstream.
     pub(crate) fn upstream(&self) -> &'a Arc<Upstream> {
         &self.upstreams.all[self.number]
+    }
+
+    /// Its options. `speaks`: what the client has said follows as soon as there is a connection.
+    pub(crate) fn options(&self, speaks: bool) -> &'a ConnectOptions {
+        if speaks { &self.upstreams.speaking[self.number] } else { &self.upstream().options }
     }
 
     /// Connects to it, with these options: those of the upstream, or what was made of them. The addresses of its name are known

@@ -151,6 +151,10 @@ impl<H: Opened> Racing<H> {
     /// Begins an attempt. While it is alone, bytes may go with its SYN.
     fn start(&self, link: &mut Link<H>, address: SocketAddr) -> Result<Started<H>, NotStarted> {
         let socket = link.options.socket.open(Domain::for_address(address), Purpose::Connect)?;
+        #[cfg(target_os = "linux")]
+        if link.options.program_speaks_at_once() {
+            let _ = socket.set_tcp_quickack(false);
+        }
         let dialled = address;
         let address = dialled.into();
         if self.running.is_empty() && link.send_with_syn(&socket, &address)? {

@@ -5,13 +5,17 @@
 //! they are received as bytes of the stream; those that were skipped are no part of it.
 
 use super::Link;
-use super::streams::receive;
+use super::streams::{receive, receive_all};
 use crate::handle::Handle;
 use adieu_proto::Call;
 use std::io;
 
 /// How much is received ahead at once.
 const PIECE: usize = 4096;
+
+/// How much is received ahead of a relay: most requests are smaller.
+#[cfg(feature = "tokio")]
+const PIECE_OF_RELAY: usize = 1024;
 
 /// How much is looked at in all: more than a header of the PROXY protocol or a ClientHello can be.
 const MOST: usize = 128 * 1024;
@@ -58,6 +62,8 @@ pub enum LookAheadError {
 pub(super) struct Ahead {
     octets: Vec<u8>,
     taken: usize,
+    /// They are all that there was: see [`Link::trust_short_receives`].
+    are_all: bool,
 }
 
 impl Ahead {
@@ -104,7 +110,7 @@ impl<H: Handle> Link<H> {
                     return Looked::Failed(LookAheadError::TooLong);
                 }
             }
-            match self.receive_ahead() {
+            match self.receive_ahead(PIECE) {
                 Ok(0) => return Looked::Failed(LookAheadError::Eof),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Looked::Blocked,
@@ -115,12 +121,38 @@ impl<H: Handle> Link<H> {
         }
     }
 
-    fn receive_ahead(&mut self) -> io::Result<usize> {
+    /// Before a relay begins: receives what the peer has said by now, which the relay then receives first. True: it has said
+    /// something.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn receive_ahead_of_relay(&mut self) -> bool {
+        if self.is_straight() && self.core.wants().receive && self.core.evidence().fault.is_none() {
+            self.trust_short_receives(true);
+            match self.receive_ahead(PIECE_OF_RELAY) {
+                // Its end is received again.
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // It is told once, so the core hears of it now.
+                Err(error) => self.fault(Call::Receive, &error),
+            }
+        }
+        self.holds_ahead()
+    }
+
+    fn receive_ahead(&mut self, most: usize) -> io::Result<usize> {
         let Some(handle) = &self.handle else { return Err(io::ErrorKind::NotConnected.into()) };
+        let trusts_short = self.trusts_short;
         let ahead = self.ahead.get_or_insert_default();
         let length = ahead.octets.len();
-        ahead.octets.resize(length + PIECE, 0);
-        let result = receive(handle, &mut ahead.octets[length..]);
+        ahead.octets.resize(length + most, 0);
+        let room = &mut ahead.octets[length..];
+        let result = if trusts_short {
+            receive_all(handle, room).map(|(n, are_all)| {
+                ahead.are_all = are_all;
+                n
+            })
+        } else {
+            receive(handle, room)
+        };
         ahead.octets.truncate(length + *result.as_ref().unwrap_or(&0));
         if ahead.rest().is_empty() {
             self.ahead = None;
@@ -138,14 +170,15 @@ impl<H: Handle> Link<H> {
         self.is_plain() && !self.holds_ahead()
     }
 
-    /// Gives the octets that were received ahead, as far as there is room. `None`: there are none.
+    /// Gives the octets that were received ahead, as far as there is room. `None`: there are none. True: they are all that there was.
     #[inline]
-    pub(super) fn take_ahead(&mut self, room: &mut [u8]) -> Option<usize> {
-        let rest = self.ahead.as_deref()?.rest();
+    pub(super) fn take_ahead(&mut self, room: &mut [u8]) -> Option<(usize, bool)> {
+        let ahead = self.ahead.as_deref()?;
+        let (rest, are_all) = (ahead.rest(), ahead.are_all);
         let n = rest.len().min(room.len());
         room[..n].copy_from_slice(&rest[..n]);
         self.skip_ahead(n);
-        Some(n)
+        Some((n, are_all && !self.holds_ahead()))
     }
 
     fn skip_ahead(&mut self, n: usize) {

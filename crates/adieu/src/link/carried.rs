@@ -81,7 +81,7 @@ impl<H: Handle> Link<H> {
     /// no more.
     fn fill_from_ahead(&mut self) -> usize {
         let Some(mut carrier) = self.carrier.take() else { return 0 };
-        let n = self.take_ahead(carrier.room()).unwrap_or_default();
+        let n = self.take_ahead(carrier.room()).map_or(0, |(n, _)| n);
         carrier.received(n);
         self.carrier = Some(carrier);
         n

@@ -54,7 +54,8 @@ impl<H: Handle> Link<H> {
     /// Takes what was received ahead, or receives from the socket.
     fn receive_plain(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.is_emptied = false;
-        if let Some(n) = self.take_ahead(buffer) {
+        if let Some((n, are_all)) = self.take_ahead(buffer) {
+            self.is_emptied = are_all && self.trusts_short;
             return Ok(n);
         }
         let Some(handle) = &self.handle else { return Err(io::ErrorKind::NotConnected.into()) };
@@ -203,6 +204,7 @@ impl<H: Handle> Link<H> {
                 self.observe_at(at, &Event::Sent { bytes: n as u64 });
                 let counts = self.core.counts();
                 if counts.accepted == 0 {
+                    self.acknowledge_at_once();
                     let begins =
                         if self.is_listening() { begins_as_tls_server } else { begins_as_tls_client };
                     self.facts.sent_tls = begins(&first[..n.min(first.len())]);
@@ -244,7 +246,7 @@ pub(super) fn receive<H: Handle>(handle: &H, buffer: &mut [u8]) -> io::Result<us
 }
 
 /// Receives from a socket. True: it was all that there was, and whoever waits by readiness has noted that.
-fn receive_all<H: Handle>(handle: &H, buffer: &mut [u8]) -> io::Result<(usize, bool)> {
+pub(super) fn receive_all<H: Handle>(handle: &H, buffer: &mut [u8]) -> io::Result<(usize, bool)> {
     let mut short = None;
     let result = uninterrupted(|| {
         handle.attempt(Readiness::Receive, |socket| match (&**socket).read(buffer)? {

@@ -92,6 +92,19 @@ impl ConnectOptions {
         self
     }
 
+    /// The first bytes follow as soon as there is a connection. So the acknowledgement of the peer's SYN waits for them: that spares a
+    /// packet, and the peer a program that is woken for a connection without anything to read. Through a proxy, and with TLS, whose
+    /// handshakes speak first, nothing is different.
+    ///
+    /// # Platforms
+    ///
+    /// Linux: tcp(7), TCP_QUICKACK; `tcp_rcv_synsent_state_process`, which waits 200 ms at most.
+    #[doc(hidden)]
+    pub fn speaking_at_once(mut self) -> Self {
+        self.0.speaks_at_once = true;
+        self
+    }
+
     /// Connects through this proxy. The report names it, and its address is then the peer's.
     ///
     /// Its handshake counts as connecting, so the connect timeout bounds it, and its refusal is a
@@ -315,6 +328,8 @@ pub struct Asked {
     pub(crate) addresses: Option<Arc<[SocketAddr]>>,
     /// What is sent before TLS, and before the stream.
     pub(crate) preface: Option<Arc<[u8]>>,
+    /// See [`ConnectOptions::speaking_at_once`].
+    pub(crate) speaks_at_once: bool,
     /// The text of the one endpoint that these options are for, if they are for one.
     pub(crate) named: Option<Arc<str>>,
 }
@@ -334,6 +349,11 @@ impl DerefMut for Options {
 }
 
 impl Options {
+    /// Whether it is bytes of the program's that are sent first, and at once.
+    pub(crate) fn program_speaks_at_once(&self) -> bool {
+        self.speaks_at_once && self.tls.is_none() && self.proxy.is_none()
+    }
+
     /// The addresses of the endpoint's host that are tried in the place of its name, with this port.
     pub(crate) fn addresses_with(&self, port: u16) -> Option<Vec<SocketAddr>> {
         let mut addresses = self.addresses.as_ref()?.to_vec();

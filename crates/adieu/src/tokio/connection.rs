@@ -220,6 +220,13 @@ impl Connection {
         self.inner.wait_for_cut().await;
     }
 
+    /// Before a [relay](super::relay()) of this connection begins: receives what the peer has said by now, which the relay then passes
+    /// on first. True: it has said something. What a relay does is not changed by it.
+    #[doc(hidden)]
+    pub fn has_spoken(&mut self) -> bool {
+        self.inner.peer.link.receive_ahead_of_relay()
+    }
+
     /// Shuts down the sending side: queues our FIN. Without TLS it does not wait; with it, close_notify comes before the
     /// FIN, and this waits until our kernel has taken it.
     ///

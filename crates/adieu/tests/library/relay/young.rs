@@ -13,6 +13,7 @@ use std::sync::mpsc;
 use std::task::Poll;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+use tokio::io::AsyncWriteExt;
 
 /// A client, an upstream program and the upstream's socket of the relay between them, which begins once `before` is done with the
 /// client.
@@ -115,6 +116,43 @@ fn an_upstream_on_this_machine_is_there_without_a_wait() {
         let until = Instant::now() + BOUND / 2;
         while !is_at_once() {
             assert!(Instant::now() < until, "it is waited for each time");
+        }
+    });
+}
+
+/// Its system tells the program of a connection once there is something to read. Ours waits no longer than 200 ms with that, which may
+/// be over before we look, but not again and again.
+#[test]
+fn an_upstream_is_told_of_a_connection_with_the_first_bytes_where_they_follow_at_once() {
+    bounded("bytes that follow at once", || {
+        let upstream = places::listener();
+        let onward: Endpoint = upstream.local_addr().expect("bound").into();
+        let options = ConnectOptions::new().speaking_at_once();
+        let is_told_late = || {
+            runtime().block_on(async {
+                let mut server = adieu::tokio::connect(&onward, &options).await.expect("it listens");
+                upstream.set_nonblocking(true).expect("a socket");
+                let early = upstream.accept();
+                upstream.set_nonblocking(false).expect("a socket");
+                server.write_all(b"x").await.expect("connected");
+                // A program that writes twice may wait for ours to acknowledge the first (Nagle's algorithm).
+                let socket = server.socket().expect("it is open");
+                assert!(
+                    SockRef::from(&socket).tcp_quickack().expect("TCP"),
+                    "it acknowledges late from now on"
+                );
+                let is_late = early.is_err();
+                let (accepted, _) = early.or_else(|_| upstream.accept()).expect("it has connected");
+                accepted.set_nonblocking(false).expect("a socket");
+                let mut first = [0];
+                patient(accepted).read_exact(&mut first).expect("it was sent");
+                assert_eq!(&first, b"x");
+                is_late
+            })
+        };
+        let until = Instant::now() + BOUND / 2;
+        while !is_told_late() {
+            assert!(Instant::now() < until, "it is told before there is anything to read");
         }
     });
 }
