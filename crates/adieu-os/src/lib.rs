@@ -58,6 +58,10 @@ mod linux;
 #[cfg(target_os = "linux")]
 pub use linux::*;
 
+#[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "netbsd", target_os = "openbsd"))]
+mod bsd;
+#[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "netbsd", target_os = "openbsd"))]
+pub use bsd::*;
 #[cfg(any(
     test,
     target_vendor = "apple",
@@ -65,9 +69,7 @@ pub use linux::*;
     target_os = "netbsd",
     target_os = "openbsd"
 ))]
-mod bsd;
-#[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "netbsd", target_os = "openbsd"))]
-pub use bsd::*;
+mod told;
 
 #[cfg(windows)]
 mod windows;
@@ -91,14 +93,6 @@ pub use refused::*;
     target_os = "openbsd"
 )))]
 mod untold;
-#[cfg(not(any(
-    target_os = "linux",
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd"
-)))]
-pub use untold::*;
 
 /// What TCP_INFO, or SIO_TCP_INFO, tells beside a [`Sample`](adieu_proto::Sample).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The calls that tell of the end of a connection. What they tell is decided in `told`.
 
-use super::told::{self, Answer, Asks, Told};
+use crate::told::{self, Answer, Asks, Told};
 use crate::{SampleContext, TcpFacts};
 use adieu_proto::{Sample, SocketError};
 use socket2::SockRef;

@@ -1,6 +1,8 @@
-//! Being woken by an acknowledgement: kqueue.
+//! Being woken by an acknowledgement, and by the end of a process: kqueue.
 
-use rustix::event::kqueue::{Event, EventFilter, EventFlags, kevent, kqueue};
+use rustix::event::kqueue::{Event, EventFilter, EventFlags, ProcessEvents, kevent, kqueue};
+use rustix::io::Errno;
+use rustix::process::Pid;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -70,5 +72,29 @@ impl AsFd for AcknowledgementWatch {
 impl AsRawFd for AcknowledgementWatch {
     fn as_raw_fd(&self) -> RawFd {
         self.kqueue.as_raw_fd()
+    }
+}
+
+/// A descriptor that is readable once a process has ended, and stays so. The process is a child of ours that was not waited for: its number
+/// may not be another's. It is not inherited by what we start.
+///
+/// # Errors
+///
+/// The system has no descriptors or no memory left.
+///
+/// Source: kqueue(2): EVFILT_PROC, NOTE_EXIT. An event that nobody takes stays in its queue.
+pub(crate) fn end_of(process: Pid) -> io::Result<OwnedFd> {
+    let kqueue = kqueue()?;
+    let filter = EventFilter::Proc { pid: process, flags: ProcessEvents::EXIT };
+    let change = [Event::new(filter, EventFlags::ADD, std::ptr::null_mut())];
+    let mut nothing: [MaybeUninit<Event>; 0] = [];
+    #[expect(unsafe_code, reason = "a kqueue does not own the descriptors that it watches")]
+    // SAFETY: it watches a process, and no descriptor.
+    let watched = unsafe { kevent(&kqueue, &change, &mut nothing, Some(Duration::ZERO)) };
+    match watched {
+        Ok(_) => Ok(kqueue),
+        // A child that has ended already: most of these systems do not find it any more.
+        Err(Errno::SRCH) => Ok(io::pipe()?.0.into()),
+        Err(error) => Err(error.into()),
     }
 }

@@ -361,6 +361,13 @@ pub fn is_multipath(socket: &SockRef<'_>) -> bool {
     get_octets(socket.as_fd(), SOL_MPTCP, MPTCP_INFO, &mut [0; 512]).is_ok()
 }
 
+/// A descriptor that is readable once a process has ended: its pidfd.
+///
+/// Source: pidfd_open(2).
+pub(crate) fn end_of(process: rustix::process::Pid) -> io::Result<OwnedFd> {
+    Ok(rustix::process::pidfd_open(process, rustix::process::PidfdFlags::empty())?)
+}
+
 /// Wakes when a socket's TCP state changes, which the acknowledgement of our FIN makes it do.
 ///
 /// Once both directions have ended, `poll` reports a hang-up for good, so it cannot wait any more. An

@@ -3,12 +3,10 @@
 //! A process group, and nothing stronger: a process that leaves its group is not found. Which command is run, and what its
 //! exit status means, is decided by whoever starts it.
 //!
-//! Source: setpgid(2), kill(2), pidfd_open(2), waitid(2) with WNOWAIT.
+//! Source: setpgid(2), kill(2), pidfd_open(2), kqueue(2), waitid(2) with WNOWAIT.
 
 use crate::{Pollable, Watch};
 use rustix::process::{Pid, Signal, getpgrp, kill_process_group};
-#[cfg(target_os = "linux")]
-use rustix::process::{PidfdFlags, pidfd_open};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -32,7 +30,7 @@ const LOOK: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub struct Group {
     id: Pid,
-    /// The leader's pidfd. `None`: there are none here, or no descriptors are left.
+    /// The leader's pidfd, or a kqueue that its end makes readable. An error: there is neither here, or no descriptors are left.
     leader: io::Result<OwnedFd>,
 }
 
@@ -55,18 +53,14 @@ impl Group {
     }
 
     fn new(id: Pid) -> Self {
-        #[cfg(target_os = "linux")]
-        let leader = pidfd_open(id, PidfdFlags::empty()).map_err(io::Error::from);
-        #[cfg(not(target_os = "linux"))]
-        let leader = Err(io::ErrorKind::Unsupported.into());
-        Self { id, leader }
+        Self { id, leader: crate::end_of(id) }
     }
 
     /// A descriptor that is readable once the leader has ended.
     ///
     /// # Platforms
     ///
-    /// Linux, if a descriptor was left when the group was made.
+    /// Linux, macOS, FreeBSD, NetBSD and OpenBSD, if a descriptor was left when the group was made.
     pub fn leader(&self) -> io::Result<OwnedFd> {
         match &self.leader {
             Ok(leader) => leader.try_clone(),
@@ -134,7 +128,7 @@ impl Group {
         }
     }
 
-    /// Waits for a leader that has no pidfd. Who is no child of ours, or none any more, counts as ended.
+    /// Waits for a leader that has no descriptor. Who is no child of ours, or none any more, counts as ended.
     fn look_for_leader(&self, limit: Option<Duration>) -> bool {
         let until = limit.and_then(|limit| Instant::now().checked_add(limit));
         loop {

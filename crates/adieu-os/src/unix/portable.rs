@@ -1,8 +1,11 @@
 //! Unix systems that have no evidence of their own here (DragonFly BSD, Android, illumos): SO_ERROR is all there is, and acknowledgements are
 //! not known.
 
-use crate::{ProbePace, TcpFacts};
+pub use crate::untold::*;
+
+use crate::TcpFacts;
 use adieu_proto::{Path, Sample, Unacknowledged};
+use rustix::process::Pid;
 use socket2::SockRef;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -17,6 +20,11 @@ pub fn sample(socket: &SockRef<'_>, context: crate::SampleContext, _: &mut Probe
 /// Not known here: a socket that has no peer counts as one that never had one. Most systems say otherwise that it is over.
 pub fn was_connected(_: &SockRef<'_>) -> bool {
     false
+}
+
+/// A descriptor that is readable once a process has ended: not here.
+pub(crate) fn end_of(_: Pid) -> io::Result<OwnedFd> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Never needed here: what cannot be known is not waited for.

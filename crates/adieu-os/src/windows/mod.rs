@@ -64,6 +64,8 @@ pub use wait::{has_error, wait};
 pub use waker::Waker;
 pub use winsock::Network;
 
+pub use super::untold::*;
+
 use super::Calls;
 
 /// There is no SIGPIPE.

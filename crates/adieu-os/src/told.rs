@@ -1,5 +1,5 @@
 //! What the octets and numbers of the BSDs and of macOS say of the end of a connection. Pure: it is compiled and tested on every
-//! system, and the calls that give those octets are next door, in `calls`.
+//! system, and the calls that give those octets are in the folder `bsd`.
 //!
 //! No system counts the octets of sequence space that are not acknowledged, as Linux does. What they tell is two things:
 //!
@@ -37,7 +37,7 @@ use std::time::Duration;
 
 /// What a call for an option of TCP gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answer<'a> {
+pub(crate) enum Answer<'a> {
     /// So many octets of the option's struct. An older system has fewer.
     Octets(&'a [u8]),
     /// ECONNRESET: the protocol block is gone, or it is in TIME-WAIT (FreeBSD 13 and before).
@@ -48,7 +48,7 @@ pub(super) enum Answer<'a> {
 
 /// Where our side of a connection stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Standing {
+pub(crate) enum Standing {
     /// ESTABLISHED: neither FIN.
     Open,
     /// CLOSE-WAIT: the peer's FIN has come, and our sending side is not shut down.
@@ -88,13 +88,13 @@ impl Standing {
     }
 
     /// Whether our sending side is shut down. False where that is not told.
-    pub(super) fn is_sending_shut(self) -> bool {
+    pub(crate) fn is_sending_shut(self) -> bool {
         use Standing::{BothEnded, FinAcknowledged, FinOutstanding, FinOutstandingPeerEnded};
         matches!(self, FinOutstanding | FinOutstandingPeerEnded | FinAcknowledged | BothEnded)
     }
 
     /// Whether the peer's FIN has come, and ours was not sent. `None`: not told.
-    pub(super) fn peer_has_ended_first(self) -> Option<bool> {
+    pub(crate) fn peer_has_ended_first(self) -> Option<bool> {
         match self {
             Self::PeerEnded => Some(true),
             Self::Open | Self::FinOutstanding | Self::FinAcknowledged => Some(false),
@@ -103,37 +103,37 @@ impl Standing {
     }
 
     /// Whether the peer's FIN has not come, and the connection is there. False where that is not told.
-    pub(super) fn awaits_peers_fin(self) -> bool {
+    pub(crate) fn awaits_peers_fin(self) -> bool {
         matches!(self, Self::Open | Self::FinOutstanding | Self::FinAcknowledged)
     }
 
     /// Whether the connection is over.
-    pub(super) fn is_over(self) -> bool {
+    pub(crate) fn is_over(self) -> bool {
         matches!(self, Self::OverAcknowledged | Self::OverUnlessError | Self::Over)
     }
 }
 
 /// What one look at a socket has told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Told {
-    pub(super) standing: Standing,
+pub(crate) struct Told {
+    pub(crate) standing: Standing,
     /// Bytes in the send queue.
-    pub(super) queue: Option<u64>,
+    pub(crate) queue: Option<u64>,
     /// The smoothed round-trip time.
-    pub(super) rtt: Option<Duration>,
+    pub(crate) rtt: Option<Duration>,
     /// How much it varies.
-    pub(super) variation: Option<Duration>,
+    pub(crate) variation: Option<Duration>,
     /// The retransmission timeout, with its backoff.
-    pub(super) timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
     /// Segments that were sent again, in all.
-    pub(super) sent_again: Option<u32>,
+    pub(crate) sent_again: Option<u32>,
     /// How long ago a segment of the peer's came.
-    pub(super) last_heard: Option<Duration>,
+    pub(crate) last_heard: Option<Duration>,
 }
 
 impl Told {
     /// What is not acknowledged. `error_is_clear`: SO_ERROR was read after the state, and told nothing.
-    pub(super) fn unacknowledged(&self, context: SampleContext, error_is_clear: bool) -> Unacknowledged {
+    pub(crate) fn unacknowledged(&self, context: SampleContext, error_is_clear: bool) -> Unacknowledged {
         let has_both_ends = context.fin_sent && context.eof && !context.faulted && error_is_clear;
         match self.standing {
             _ if !context.is_tcp => Unacknowledged::NotApplicable,
@@ -152,7 +152,7 @@ impl Told {
     }
 
     /// Octets that are known to be unacknowledged, of a connection that is there.
-    pub(super) fn octets(&self) -> Option<u64> {
+    pub(crate) fn octets(&self) -> Option<u64> {
         let fin = match self.standing {
             Standing::Open | Standing::PeerEnded => 0,
             Standing::FinOutstanding | Standing::FinOutstandingPeerEnded => 1,
@@ -172,7 +172,7 @@ const LONGEST: Duration = Duration::from_secs(20);
 
 /// How our kernel asks for acknowledgements, from look to look.
 #[derive(Debug, Default)]
-pub(super) struct Asks {
+pub(crate) struct Asks {
     /// Segments that had been sent again when something was acknowledged last.
     answered: u32,
     /// What was unacknowledged at the last look.
@@ -185,7 +185,7 @@ impl Asks {
     /// These systems count the segments that were sent again from the beginning, and the core counts them from the last acknowledgement:
     /// that one is known by the queue, which has shrunk. Where the queue grows as fast, the count is too high, which makes the core look
     /// more often, and no peer dead: for that it wants asks which nothing has followed.
-    pub(super) fn path(&mut self, told: &Told) -> Path {
+    pub(crate) fn path(&mut self, told: &Told) -> Path {
         if told.standing == Standing::Unknown || told.standing.is_over() {
             return Path::default();
         }
@@ -237,7 +237,7 @@ fn micros_at(octets: &[u8], at: usize) -> Option<Duration> {
 }
 
 /// Where fields stand in macOS's `struct tcp_connection_info` (`bsd/netinet/tcp.h` of XNU): TCP_CONNECTION_INFO.
-pub(super) mod connection_info {
+pub(crate) mod connection_info {
     pub(crate) const STATE: usize = 0;
     pub(crate) const SND_WSCALE: usize = 1;
     pub(crate) const RTO: usize = 12;
@@ -268,7 +268,7 @@ pub(super) mod connection_info {
 /// - ECONNRESET: there is no protocol block (`tcp_ctloutput`).
 ///
 /// `tcp_info`: the octets of TCP_INFO, asked for if the state is CLOSED.
-pub(super) fn macos<'a>(info: Answer<'a>, tcp_info: impl FnOnce() -> Answer<'a>) -> Told {
+pub(crate) fn macos<'a>(info: Answer<'a>, tcp_info: impl FnOnce() -> Answer<'a>) -> Told {
     use connection_info as at;
     let octets = match info {
         Answer::Octets(octets) => octets,
@@ -344,7 +344,7 @@ fn never_acknowledged(info: &[u8], tcp_info: &[u8]) -> Option<u64> {
 
 /// Where fields stand in `struct tcp_info` (`netinet/tcp.h`) of FreeBSD, NetBSD and OpenBSD, which have it from Linux 2.6 and are
 /// alike as far as `tcpi_rcv_space`.
-pub(super) mod tcp_info {
+pub(crate) mod tcp_info {
     pub(crate) const STATE: usize = 0;
     pub(crate) const RTO: usize = 8;
     pub(crate) const LAST_DATA_RECV: usize = 52;
@@ -364,7 +364,7 @@ pub(super) mod tcp_info {
 ///   `so_error` to ECONNRESET in every state up to LAST-ACK (`tcp_do_segment`, and `ctf_process_rst` of the other stacks), giving up sets
 ///   ETIMEDOUT or what ICMP said (`tcp_timer_rexmt`, `tcp_drop`). So a block that went without an error, after both FINs, went by the
 ///   acknowledgement of ours.
-pub(super) fn freebsd(queue: Option<u64>, info: Answer<'_>) -> Told {
+pub(crate) fn freebsd(queue: Option<u64>, info: Answer<'_>) -> Told {
     let octets = match info {
         Answer::Octets(octets) => octets,
         Answer::Gone => return Told { standing: Standing::OverUnlessError, ..Told::default() },
@@ -389,7 +389,7 @@ pub(super) fn freebsd(queue: Option<u64>, info: Answer<'_>) -> Told {
 ///   ticks of `tcp_now`, which are half seconds.
 /// - ECONNRESET: there is no protocol block (`tcp_ctloutput`). RSTs in LAST-ACK and CLOSING are silent (`tcp_input`), so how it went is not
 ///   known.
-pub(super) fn netbsd(queue: Option<u64>, info: Answer<'_>) -> Told {
+pub(crate) fn netbsd(queue: Option<u64>, info: Answer<'_>) -> Told {
     match info {
         Answer::Octets(octets) => Told {
             standing: standing_in(octets),
@@ -409,7 +409,7 @@ pub(super) fn netbsd(queue: Option<u64>, info: Answer<'_>) -> Told {
 /// - No queue and no segments that were sent again: TCP_INFO has zeros there for who is not root, and a socket has neither FIONWRITE nor
 ///   TIOCOUTQ (`soo_ioctl` of `sys/kern/sys_socket.c`). Acknowledged bytes are not counted, but our FIN is behind them all.
 /// - ECONNRESET: as on NetBSD.
-pub(super) fn openbsd(info: Answer<'_>) -> Told {
+pub(crate) fn openbsd(info: Answer<'_>) -> Told {
     let octets = match info {
         Answer::Octets(octets) => octets,
         Answer::Gone => return Told { standing: Standing::Over, ..Told::default() },
