@@ -6,6 +6,7 @@ mod json;
 mod look;
 #[cfg(target_os = "linux")]
 mod run;
+#[cfg(target_os = "linux")]
 mod screen;
 #[cfg(target_os = "linux")]
 mod text;
