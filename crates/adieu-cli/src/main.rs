@@ -53,7 +53,7 @@ fn run() -> ExitStatus {
         std::process::exit(ExitStatus::Bug.number().into());
     }));
     let words: Vec<OsString> = std::env::args_os().collect();
-    #[cfg(target_os = "linux")]
+    #[cfg(unix)]
     if os::guard::is_asked_for(&words) {
         os::guard::run();
         return ExitStatus::Success;

@@ -12,10 +12,14 @@ mod windows;
 #[cfg(windows)]
 pub(crate) use windows::*;
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(windows)]
 pub(crate) mod no_commands;
+#[cfg(windows)]
+pub(crate) use no_commands as command;
 #[cfg(not(target_os = "linux"))]
-pub(crate) use no_commands::{self as command, leave_to_another, reap_as_init};
+mod no_orphans;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use no_orphans::{leave_to_another, reap_as_init};
 
 /// What the exit status of a command says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -27,7 +31,7 @@ pub(crate) enum ExecStatus {
     Ignore,
 }
 
-#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "commands are there on Linux alone"))]
+#[cfg_attr(windows, expect(dead_code, reason = "there are no commands"))]
 impl ExecStatus {
     /// Whether a command has done its work. `None`: a signal ended it.
     pub(crate) fn is_good(self, code: Option<i32>) -> bool {
@@ -49,7 +53,7 @@ pub(crate) enum Served {
     /// One of our own ends cannot be used: the client is dropped, and sees a reset.
     Failed { end: adieu::LocalEnd, error: std::io::Error },
     /// The command could not be started. Nothing has passed, and it may be tried again.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "commands are there on Linux alone"))]
+    #[cfg_attr(windows, expect(dead_code, reason = "there are no commands"))]
     NotStarted { connection: Box<adieu::Connection>, error: std::io::Error },
 }
 

@@ -1,9 +1,8 @@
-//! `--exec` is not there but on Linux.
+//! `--exec` is not there on Windows.
 //!
 //! A command that reads a cut stream must be stopped before its stdin is closed, with everything it has started, or it
-//! takes what it got for a whole. On Linux a process group and a pidfd do that. On Windows it takes a job object, elsewhere
-//! another way to wait for a process, which nothing here makes yet; so the option is refused, and nothing is promised that
-//! would not be kept.
+//! takes what it got for a whole. On Unix a process group does that, and what tells of its end. Here it takes a job object, which nothing
+//! makes yet; so the option is refused, and nothing is promised that would not be kept.
 
 use crate::os::{ExecStatus, Served};
 use adieu::exchange::ExchangeOptions;
@@ -12,7 +11,7 @@ use std::io;
 
 /// Why there are no commands here. `None`: there are.
 pub(crate) const REFUSAL: Option<&str> = Some(
-    "--exec is there on Linux alone: elsewhere a command that reads a cut stream could not be stopped before its end",
+    "--exec is not there on Windows: a command that reads a cut stream could not be stopped before its end",
 );
 
 pub(crate) fn serve(
@@ -25,11 +24,6 @@ pub(crate) fn serve(
     _: &Running,
 ) -> Served {
     Served::Failed { end: LocalEnd::Command, error: io::ErrorKind::Unsupported.into() }
-}
-
-/// Nobody has orphans here.
-pub(crate) fn leave_to_another() -> io::Result<()> {
-    Ok(())
 }
 
 /// The commands that run: none.
@@ -52,10 +46,4 @@ impl Running {
     pub(crate) fn kill_all(&self) -> NoneStarts {
         NoneStarts
     }
-}
-
-/// Nothing: there is no process here whom others are left to.
-#[expect(clippy::unnecessary_wraps, reason = "elsewhere it may fail")]
-pub(crate) fn reap_as_init() -> io::Result<()> {
-    Ok(())
 }

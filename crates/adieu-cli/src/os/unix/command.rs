@@ -19,7 +19,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Why there are no commands here. `None`: there are.
-pub(crate) const REFUSAL: Option<&str> = None;
+///
+/// A command that reads a cut stream must be stopped before its stdin is closed, and its exit status says whether its answer is whole: for
+/// both its end has to wake us, by a pidfd on Linux, by a kqueue on macOS and the BSDs.
+pub(crate) const REFUSAL: Option<&str> = if cfg!(any(
+    target_os = "linux",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd"
+)) {
+    None
+} else {
+    Some("--exec is not there on this system, which does not tell us when a command has ended")
+};
 
 /// Runs `command`, which nothing has been given yet, for a connection.
 pub(crate) fn serve(

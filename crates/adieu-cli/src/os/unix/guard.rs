@@ -8,7 +8,8 @@
 //! PR_SET_PDEATHSIG would not do: the pipe is closed before that signal is sent, and it reaches the shell alone, not what
 //! the shell has started.
 //!
-//! One datagram (unix(7), SOCK_SEQPACKET) for each message. Before a command is started, the guard gets its stdin (SCM_RIGHTS). The
+//! One datagram (unix(7), SOCK_SEQPACKET) for each message; macOS has none of that kind, so there it is a stream, and all messages have one
+//! length. Before a command is started, the guard gets its stdin (SCM_RIGHTS). The
 //! process that becomes the command tells its number, before it does: our death in between is not noticed before that, because
 //! that process holds our end of the socket, too. At a good end the guard is told to let go.
 
@@ -68,15 +69,52 @@ fn message(kind: MessageKind, number: u32, process: u32) -> [u8; LENGTH] {
     message
 }
 
+/// A send to a guard that is gone is no signal.
+#[cfg(not(target_vendor = "apple"))]
+const SEND: SendFlags = SendFlags::NOSIGNAL;
+/// There is no flag: [`pair`] sets an option.
+#[cfg(target_vendor = "apple")]
+const SEND: SendFlags = SendFlags::empty();
+
+/// A descriptor that comes with a message is for the guard alone.
+#[cfg(not(target_vendor = "apple"))]
+const RECEIVE: RecvFlags = RecvFlags::CMSG_CLOEXEC;
+/// There is no flag; a guard starts nothing.
+#[cfg(target_vendor = "apple")]
+const RECEIVE: RecvFlags = RecvFlags::empty();
+
+/// Two ends of a socket that keeps messages apart.
+#[cfg(not(target_vendor = "apple"))]
+fn pair() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
+    socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+}
+
+/// Two ends of a stream.
+#[cfg(target_vendor = "apple")]
+fn pair() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
+    let (ours, its) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::empty(), None)?;
+    for end in [&ours, &its] {
+        rustix::io::fcntl_setfd(end, rustix::io::FdFlags::CLOEXEC)?;
+    }
+    // Without it the runtime ignores the signal, which the process that becomes a command does not.
+    let _ = socket2::SockRef::from(&ours).set_nosigpipe(true);
+    Ok((ours, its))
+}
+
+/// This program, however it was called.
+fn this_program() -> Command {
+    if cfg!(target_os = "linux") {
+        return Command::new("/proc/self/exe");
+    }
+    // Where the system does not know its file, starting it fails, which is said.
+    Command::new(std::env::current_exe().unwrap_or_default())
+}
+
 impl Guard {
     /// Starts it. Where that fails (no processes left), there is none: it is for a death that hardly ever comes.
     pub(super) fn start() -> Self {
-        let Ok((ours, its)) =
-            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
-        else {
-            return Self::default();
-        };
-        let started = Command::new("/proc/self/exe")
+        let Ok((ours, its)) = pair() else { return Self::default() };
+        let started = this_program()
             .arg0("adieu")
             .arg(WORD)
             .env_clear()
@@ -113,9 +151,7 @@ impl Guard {
             let _ = ancillary.push(SendAncillaryMessage::ScmRights(fds));
         }
         // A guard that is gone holds nothing open.
-        let _ = rustix::io::retry_on_intr(|| {
-            sendmsg(socket, &[IoSlice::new(message)], &mut ancillary, SendFlags::NOSIGNAL)
-        });
+        let _ = rustix::io::retry_on_intr(|| sendmsg(socket, &[IoSlice::new(message)], &mut ancillary, SEND));
     }
 }
 
@@ -131,7 +167,7 @@ impl Guarded {
             // SAFETY: it is open: whoever starts this command holds the guard.
             let socket = unsafe { BorrowedFd::borrow_raw(socket) };
             // A guard that is gone is no reason not to run.
-            let _ = rustix::net::send(socket, &message, SendFlags::NOSIGNAL);
+            let _ = rustix::net::send(socket, &message, SEND);
             Ok(())
         };
         #[expect(unsafe_code, reason = "nothing else runs between fork and exec")]
@@ -212,7 +248,7 @@ fn next(socket: BorrowedFd<'_>) -> Result<Option<Told>, Errno> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let received = rustix::io::retry_on_intr(|| {
-        recvmsg(socket, &mut [IoSliceMut::new(&mut told)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)
+        recvmsg(socket, &mut [IoSliceMut::new(&mut told)], &mut ancillary, RECEIVE)
     })?;
     if received.bytes < LENGTH {
         return Ok(None);

@@ -1,8 +1,6 @@
 //! Unix: signals, the look before `main`, the commands of `--exec` and their guard.
 
-#[cfg(target_os = "linux")]
 pub(crate) mod command;
-#[cfg(target_os = "linux")]
 pub(crate) mod guard;
 #[cfg(target_os = "linux")]
 mod orphans;
