@@ -1,7 +1,7 @@
 //! Static binaries, the same bytes wherever they are built.
 //!
 //! The compiler is Debian's, with the standard library built from the source beside it: one compiler for all systems, whose
-//! version anybody can install again. `--quick` takes the compiler that runs us, and optimizes little.
+//! version anybody can install again. `--quick` takes the compiler that runs us, and does not optimize.
 //!
 //! What would differ from machine to machine is the folders that panics and assertions name: each is replaced by a word.
 
@@ -17,11 +17,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
-/// Little optimization, for a program that is built to be tried and thrown away.
+/// No optimization, for a program that is built to be tried and thrown away.
 const QUICK: [(&str, &str); 3] = [
     ("CARGO_PROFILE_RELEASE_LTO", "off"),
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
-    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
 ];
 
 /// What builds the programs, and runs them.

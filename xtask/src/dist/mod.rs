@@ -36,7 +36,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Only Linux on x86-64, by this compiler, little optimized: shows that packages are whole, and is not for use
+    /// Only Linux on x86-64, by this compiler, not optimized: shows that packages are whole, and is not for use
     #[arg(long, conflicts_with_all = ["verify", "target"])]
     quick: bool,
 
