@@ -139,3 +139,53 @@ fn a_cut_capture_is_compared_as_far_as_it_goes() {
     assert!(text(&output.stderr).contains("the capture is cut"), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains(": reset: "), "{}", text(&output.stdout));
 }
+
+/// A capture of raw IP: SYNs of these clients, a millisecond apart.
+fn syns(clients: std::ops::Range<u16>) -> Vec<u8> {
+    let mut capture = Vec::new();
+    for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 101] {
+        capture.extend(word.to_le_bytes());
+    }
+    for client in clients {
+        for word in [1_700_000_000, u32::from(client) * 1000, 40, 40] {
+            capture.extend(word.to_le_bytes());
+        }
+        let [high, low] = client.to_be_bytes();
+        // No checksum is filled in.
+        capture.extend([0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 192, 0, 2, 1]);
+        capture.extend([high, low, 0, 80, 1, 2, high, low, 0, 0, 0, 0, 5 << 4, 2, 0xff, 0xff, 0, 0, 0, 0]);
+    }
+    capture
+}
+
+/// Beside what both captures have, a flood in one of them is a few lines and a number.
+#[test]
+fn of_many_connections_in_one_capture_the_first_are_listed() {
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let write = |name: &str, clients| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, syns(clients)).expect("there is room");
+        path.to_str().expect("UTF-8").to_owned()
+    };
+    let captures = [write("a.pcap", 1000..1051), write("b.pcap", 1050..1072)];
+    let out = both(&["--format", "brief"], &captures);
+    let lines: Vec<&str> = out.lines().collect();
+    assert!(lines[2].starts_with("10.0.0.1:1050 -> "), "{out}");
+    let listed = |from: usize, first: u16| {
+        let mut expected = (first..first + 20).map(|port| format!("10.0.0.1:{port} -> "));
+        lines[from..from + 20].iter().all(|line| line.starts_with(&expected.next().expect("twenty")))
+    };
+    assert!(listed(3, 1000) && listed(23, 1051), "{out}");
+    let rest =
+        ["", "30 more connections are not compared, of A", "", "1 more connection is not compared, of B"];
+    assert_eq!(lines[43..], rest, "{out}");
+
+    let out = both(&["--format", "json"], &captures);
+    let places: Vec<serde_json::Value> = out
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["in"].clone())
+        .collect();
+    let count = |place: &str| places.iter().filter(|one| **one == place).count();
+    assert_eq!((count("both"), count("a"), count("b"), places.len()), (1, 50, 21, 72));
+    assert!(places.is_sorted_by_key(|place| ["both", "a", "b"].iter().position(|one| place == one)));
+}

@@ -204,7 +204,7 @@ fn clients(found: &Found) -> [usize; 2] {
     let mut clients = [a.client, b.client];
     let ends = [a, b].map(|seen| seen.finished.connection.ends());
     let place = |in_ends: [std::net::SocketAddr; 2], end| in_ends.iter().position(|one| *one == end);
-    if a.verdict.roles >= b.verdict.roles {
+    if a.roles >= b.roles {
         if let Some(client) = place(ends[1], ends[0][clients[0]]) {
             clients[1] = client;
         }

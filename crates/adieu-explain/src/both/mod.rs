@@ -87,16 +87,19 @@ impl Point {
 pub struct Limits {
     /// What the table of each capture may hold.
     pub table: table::Limits,
-    /// How many connections of each capture that are over wait for their other half.
+    /// How many connections of each capture that are over wait for their other half. After the end of a capture those wait too
+    /// that it left open.
     pub waiting: usize,
-    /// How many segments are kept at once, of all connections of both captures. One takes 96 bytes.
+    /// How many segments are kept at once, of all connections of both captures. One takes 80 bytes.
     pub segments: usize,
 }
 
 impl Default for Limits {
-    /// 20,000 connections of each capture may wait, and a million segments are kept: about 100 MB.
+    /// 100,000 connections of each capture are followed, of which 20,000 need not be open yet; 20,000 that are over wait; and a
+    /// million segments are kept: about 80 MB.
     fn default() -> Self {
-        Self { table: table::Limits::default(), waiting: 20_000, segments: 1_000_000 }
+        let table = table::Limits { opening: 20_000, ..table::Limits::default() };
+        Self { table, waiting: 20_000, segments: 1_000_000 }
     }
 }
 
@@ -308,16 +311,16 @@ impl Both {
         if let Some(table) = &mut self.tables[point.index()] {
             table.observe(segment, &mut |finished| over.push(finished));
         }
-        self.take_in(point, over, told);
+        for finished in over {
+            self.take_in(point, finished, told);
+        }
     }
 
     /// A capture has ended.
     pub fn end(&mut self, point: Point, told: &mut impl FnMut(Told)) {
-        let mut over = Vec::new();
         if let Some(table) = self.tables[point.index()].take() {
-            table.finish(&mut |finished| over.push(finished));
+            table.finish(&mut |finished| self.take_in(point, finished, told));
         }
-        self.take_in(point, over, told);
     }
 
     /// Both captures have ended: gives the rest. How many connections were not compared, because too many waited, comes back.
@@ -331,7 +334,7 @@ impl Both {
             // What was only likely has to fit in the course of the octets too.
             if one.grade == Grade::Hinted && pair.ways.iter().any(|way| way.diverged) {
                 for (point, seen) in [Point::A, Point::B].into_iter().zip(one.seen) {
-                    told(self.alone(point, seen, WhyAlone::NotThere));
+                    told(self.alone(point, &seen, WhyAlone::NotThere));
                 }
             } else {
                 told(Told::Pair(Box::new(pair)));
@@ -339,7 +342,7 @@ impl Both {
         }
         for (point, seen, ambiguous) in left {
             let why = if ambiguous { WhyAlone::Ambiguous } else { self.why_alone(point, &seen) };
-            told(self.alone(point, seen, why));
+            told(self.alone(point, &seen, why));
         }
         self.not_kept
     }
@@ -349,16 +352,16 @@ impl Both {
         self.tables.each_ref().map(|table| table.as_ref().map_or(0, Table::evicted))
     }
 
-    fn take_in(&mut self, point: Point, over: Vec<Finished>, told: &mut impl FnMut(Told)) {
-        for finished in over {
-            if let Some(found) = self.waiting.arrive(point, Seen::new(finished)) {
-                told(Told::Pair(Box::new(self.compare(&found))));
-            }
-            while self.waiting.len(point) > self.limits.waiting {
-                let Some(seen) = self.waiting.take_oldest(point) else { break };
-                self.not_kept += 1;
-                told(self.alone(point, seen, WhyAlone::NotKept));
-            }
+    fn take_in(&mut self, point: Point, finished: Finished, told: &mut impl FnMut(Told)) {
+        if let Some(found) = self.waiting.arrive(point, Seen::new(finished)) {
+            told(Told::Pair(Box::new(self.compare(&found))));
+        }
+        // Those that a capture leaves open at its end have given up their places in the table for those here.
+        let was_open = if self.tables[point.index()].is_none() { self.limits.table.connections } else { 0 };
+        while self.waiting.len(point) > self.limits.waiting + was_open {
+            let Some(seen) = self.waiting.take_first(point) else { break };
+            self.not_kept += 1;
+            told(self.alone(point, &seen, WhyAlone::NotKept));
         }
     }
 
@@ -374,9 +377,9 @@ impl Both {
         comparison(found, &course)
     }
 
-    fn alone(&self, point: Point, seen: Seen, why: WhyAlone) -> Told {
+    fn alone(&self, point: Point, seen: &Seen, why: WhyAlone) -> Told {
         let nearer_to_client = self.nearer[point.index()] > 0 && self.nearer[point.other().index()] == 0;
-        Told::Alone(Box::new(Alone { point, verdict: seen.verdict, why, nearer_to_client }))
+        Told::Alone(Box::new(Alone { point, verdict: seen.judge(), why, nearer_to_client }))
     }
 
     fn why_alone(&self, point: Point, seen: &Seen) -> WhyAlone {
@@ -388,13 +391,18 @@ impl Both {
         let offset = if point == Point::A { offset } else { offset.saturating_neg() };
         let across = |time: Timestamp| time.as_nanoseconds().saturating_add(offset);
         let ran = from.as_nanoseconds()..=to.as_nanoseconds();
-        if ran.contains(&across(seen.verdict.first.time)) { WhyAlone::NotThere } else { WhyAlone::NotRunning }
+        if ran.contains(&across(seen.finished.connection.first().time)) {
+            WhyAlone::NotThere
+        } else {
+            WhyAlone::NotRunning
+        }
     }
 }
 
 fn comparison(found: &Found, course: &Course) -> Comparison {
     let diverged = [0, 1].map(|side| fates::diverged(course, side));
-    let fates = fates::fates(course, found.seen.each_ref().map(|seen| &seen.verdict), diverged);
+    let verdicts = found.seen.each_ref().map(Seen::judge);
+    let fates = fates::fates(course, verdicts.each_ref(), diverged);
     let passages = passages(course, &fates);
     let mut ways = [Way::default(); 2];
     for (side, way) in ways.iter_mut().enumerate() {
@@ -403,7 +411,6 @@ fn comparison(found: &Found, course: &Course) -> Comparison {
     let ends = [0, 1].map(|side: usize| {
         [0, 1].map(|point: usize| found.seen[point].finished.connection.ends()[course.clients[point] ^ side])
     });
-    let verdicts = found.seen.each_ref().map(|seen| seen.verdict.clone());
     let resets = merged::resets(course, &fates, &verdicts);
     let (ending, agree) = merged::ending(course, &verdicts, &resets);
     Comparison {

@@ -13,7 +13,7 @@ use crate::{
 };
 use serde::Serialize;
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     net::SocketAddr,
 };
 
@@ -156,18 +156,24 @@ pub(super) const fn number(origin: u32, position: i64) -> u32 {
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) finished: Finished,
-    pub(super) verdict: Verdict,
     /// Which of the connection's ends is the client: 0 or 1.
     pub(super) client: usize,
+    /// How sure that is.
+    pub(super) roles: Grade,
     pub(super) identity: Identity,
 }
 
 impl Seen {
+    /// The verdict, which is larger than the connection, is not kept but made again.
     pub(super) fn new(finished: Finished) -> Self {
         let verdict = finished.judge();
         let client = usize::from(finished.connection.ends()[0] != verdict.client);
         let identity = Identity::of(&finished.connection, client);
-        Self { finished, verdict, client, identity }
+        Self { finished, client, roles: verdict.roles, identity }
+    }
+
+    pub(super) fn judge(&self) -> Verdict {
+        self.finished.judge()
     }
 }
 
@@ -183,7 +189,9 @@ pub(super) struct Found {
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     /// Of each capture, in the order of their ends.
-    seen: [BTreeMap<u64, Seen>; 2],
+    seen: [BTreeMap<u64, Box<Seen>>; 2],
+    /// Those of them that were not open yet.
+    opening: [BTreeSet<u64>; 2],
     by_number: [HashMap<u32, Vec<u64>>; 2],
     count: u64,
 }
@@ -218,7 +226,10 @@ impl Waiting {
         if let Some(number) = seen.identity.numbers[0] {
             self.by_number[point.index()].entry(number).or_default().push(self.count);
         }
-        self.seen[point.index()].insert(self.count, seen);
+        if seen.finished.connection.is_opening() {
+            self.opening[point.index()].insert(self.count);
+        }
+        self.seen[point.index()].insert(self.count, Box::new(seen));
         None
     }
 
@@ -227,9 +238,11 @@ impl Waiting {
         self.seen[point.index()].len()
     }
 
-    /// The one that has waited longest.
-    pub(super) fn take_oldest(&mut self, point: Point) -> Option<Seen> {
-        let key = *self.seen[point.index()].first_key_value()?.0;
+    /// The one that has waited longest: of those that were not open yet, so that a flood of SYNs displaces nothing but SYNs, and if
+    /// there is none, of all.
+    pub(super) fn take_first(&mut self, point: Point) -> Option<Seen> {
+        let opening = self.opening[point.index()].first();
+        let key = opening.or_else(|| self.seen[point.index()].keys().next()).copied()?;
         self.take(point, key)
     }
 
@@ -277,7 +290,7 @@ impl Waiting {
         let mut left = Vec::new();
         for point in [Point::A, Point::B] {
             for (key, seen) in std::mem::take(&mut self.seen[point.index()]) {
-                left.push((point, seen, counts[point.index()].contains_key(&key)));
+                left.push((point, *seen, counts[point.index()].contains_key(&key)));
             }
         }
         (found, left)
@@ -285,6 +298,7 @@ impl Waiting {
 
     fn take(&mut self, point: Point, key: u64) -> Option<Seen> {
         let seen = self.seen[point.index()].remove(&key)?;
+        self.opening[point.index()].remove(&key);
         if let Some(number) = seen.identity.numbers[0]
             && let Some(keys) = self.by_number[point.index()].get_mut(&number)
         {
@@ -293,7 +307,7 @@ impl Waiting {
                 self.by_number[point.index()].remove(&number);
             }
         }
-        Some(seen)
+        Some(*seen)
     }
 }
 

@@ -477,7 +477,7 @@ pub fn alone_sentence(alone: &Alone) -> String {
             "in {point}: several connections of {other} fit, so it is compared with none. A capture without the copies, of one interface, would tell"
         ),
         WhyAlone::NotKept => format!(
-            "in {point}: too many connections waited for their other half, so it was not looked for any longer."
+            "in {point}: too many connections waited for their other half, so it was not looked for any longer"
         ),
     };
     format!("{why}. {}", words::sentence(&alone.verdict))

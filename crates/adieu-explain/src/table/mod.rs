@@ -30,6 +30,8 @@ const MOST_CLAIMS: usize = 8;
 pub struct Limits {
     /// How many connections are followed at once, those that are over but linger included.
     pub connections: usize,
+    /// How many of them are followed at once that are not open yet. Beyond it the one that was idle longest is handed on.
+    pub opening: usize,
     /// How many connections linger at once that are over.
     pub lingering: usize,
     /// How long a connection lingers that is over, for segments that come late.
@@ -47,6 +49,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 100_000,
+            opening: 100_000,
             lingering: 10_000,
             linger: Duration::from_secs(60),
             octets: 8 << 20,
@@ -279,7 +282,9 @@ impl Table {
         segment: &Segment<'_>,
         finished: &mut impl FnMut(Finished),
     ) {
-        if self.numbers.len() >= self.limits.connections.max(1) {
+        if self.entries.count(Stage::Opening) >= self.limits.opening.max(1) {
+            self.give_up(Stage::Opening, finished);
+        } else if self.numbers.len() >= self.limits.connections.max(1) {
             self.evict(finished);
         }
         let (mut connection, ladder) = match syns {
@@ -320,9 +325,17 @@ impl Table {
         let over = self.entries.oldest(Stage::Over).filter(|_| !is_flood);
         if let Some(number) = over {
             self.hand_on(number, Reason::Over, finished);
-        } else if let Some(number) =
-            self.entries.oldest(Stage::Opening).or_else(|| self.entries.oldest(Stage::Open))
-        {
+        } else if self.entries.count(Stage::Opening) > 0 {
+            self.give_up(Stage::Opening, finished);
+        } else {
+            self.give_up(Stage::Open, finished);
+        }
+    }
+
+    /// Hands on the connection of this stage that was idle longest, before its end.
+    #[cold]
+    fn give_up(&mut self, stage: Stage, finished: &mut impl FnMut(Finished)) {
+        if let Some(number) = self.entries.oldest(stage) {
             self.evicted += 1;
             self.hand_on(number, Reason::Evicted, finished);
         }

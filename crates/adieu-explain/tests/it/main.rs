@@ -2,6 +2,7 @@
 
 mod attacks;
 mod both;
+mod both_bounds;
 mod by_hand;
 mod captures;
 mod conversation;

@@ -10,13 +10,16 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io::{self, Write};
 
-/// A connection, ready to be printed. Lines are in the order of their connections' first frames.
+/// A connection, ready to be printed. Lines are in the order of their places.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Line {
-    first_frame: u64,
+    place: Place,
     /// All but what is only known when it is printed: the file, and the number in it. Without the last line end.
     text: Box<str>,
 }
+
+/// Where a line stands: its group, and in the group the connection's first frame.
+pub(super) type Place = (u8, u64);
 
 /// How much text waits for its turn at most, in octets.
 const WAITING: usize = 16 << 20;
@@ -58,7 +61,19 @@ impl Line {
             Format::Zeek => zeek_line(verdict),
             Format::Eve => json(&Eve::of(verdict, FlowEnd::from(reason))),
         };
-        Self { first_frame: verdict.first.frame, text: text.into_boxed_str() }
+        Self::at((0, verdict.first.frame), text)
+    }
+
+    pub(super) fn at(place: Place, text: String) -> Self {
+        Self { place, text: text.into_boxed_str() }
+    }
+
+    pub(super) fn place(&self) -> Place {
+        self.place
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
     }
 
     /// `name`: of which capture it is. `number`: the connection's in it. `several`: there are several captures.

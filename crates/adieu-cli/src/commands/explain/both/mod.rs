@@ -1,51 +1,51 @@
 //! `--both`: two captures of the same connections, taken at two places, and what happened between.
 
 mod ladder;
+mod out;
 
+use self::out::Out;
 use super::filter::Filter;
 use super::live::Live;
-use super::pass::{open, tell_counts, told, unreadable};
+use super::pass::{open, tell_counts, told, unreadable, worst};
 use super::plan::{Capture, Form};
 use crate::exit::ExitStatus;
 use crate::printer::complain;
 use crate::stdout::to_stdout;
-use adieu_explain::both::{self, Alone, AloneRecord, Both, Comparison, Limits, PairRecord, Point, Told};
+use adieu_explain::both::{self, Alone, AloneRecord, Both, Comparison, Limits, PairRecord, Told};
 use adieu_explain::capture::Reader;
 use adieu_explain::packet::{Counts, Decoder, Packet};
 use serde::Serialize;
 use std::fmt::Write as _;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Read};
 use std::net::SocketAddr;
-
-/// How many connections are listed for people that only one of the captures has.
-const MOST_ALONE: usize = 20;
-
-/// A line for each connection, with what it is sorted by: those in both first, then those of A, then those of B.
-type Lines = Vec<((u8, u64), String)>;
 
 pub(super) fn run(captures: &[Capture; 2], form: Form, filter: &Filter) -> ExitStatus {
     let names = captures.each_ref().map(Capture::name);
-    let mut lines = Lines::new();
-    let mut told = |one: Told| match one {
-        Told::Pair(pair) => {
-            if filter.wants_pair(&pair) && form.wants(&pair.ends.concat()) {
-                lines.push(((0, pair.verdicts[0].first.frame), line(&pair, form, &names)));
-            }
-        }
-        Told::Alone(alone) => {
-            let verdict = &alone.verdict;
-            let ends = [verdict.client, verdict.server];
-            if filter.wants_addresses(ends[0], ends[1]) && filter.wants(verdict) && form.wants(&ends) {
-                let place = 1 + u8::from(alone.point == Point::B);
-                lines.push(((place, verdict.first.frame), line_alone(&alone, form, &names)));
-            }
-        }
+    let [a, b] = captures;
+    let inputs = input(a, &names[0]).and_then(|a| Ok([a, input(b, &names[1])?]));
+    let inputs = match inputs {
+        Ok(inputs) => inputs,
+        Err(status) => return status,
     };
-    let status = match read(captures, &names, filter, &mut told) {
-        Ok(status) | Err(status) => status,
-    };
-    lines.sort_by_key(|(place, _)| *place);
-    let printed = to_stdout(|| print(&lines, form, &names));
+    let mut status = ExitStatus::Success;
+    let printed = to_stdout(|| {
+        let mut out = Out::new(BufWriter::new(io::stdout().lock()), form, &names);
+        status = read(inputs, &names, filter, &mut |one| match one {
+            Told::Pair(pair) => {
+                if filter.wants_pair(&pair) && form.wants(&pair.ends.concat()) {
+                    out.pair(pair.verdicts[0].first.frame, || line(&pair, form, &names));
+                }
+            }
+            Told::Alone(alone) => {
+                let verdict = &alone.verdict;
+                let ends = [verdict.client, verdict.server];
+                if filter.wants_addresses(ends[0], ends[1]) && filter.wants(verdict) && form.wants(&ends) {
+                    out.alone(alone.point, verdict.first.frame, || line_alone(&alone, form, &names));
+                }
+            }
+        });
+        out.finish()
+    });
     if printed == ExitStatus::Success { status } else { printed }
 }
 
@@ -56,22 +56,22 @@ impl Form {
     }
 }
 
-/// Reads both captures in step. `Err`: one of them cannot be opened, so there is nothing to compare.
+fn input(capture: &Capture, name: &str) -> Result<Box<dyn Read>, ExitStatus> {
+    let input: io::Result<Box<dyn Read>> = match capture {
+        Capture::File(path) => open(path).map(|file| Box::new(file) as _),
+        Capture::Stdin => Live::new().map(|stdin| Box::new(stdin) as _),
+    };
+    input.map_err(|error| unreadable(name, &error))
+}
+
+/// Reads both captures in step.
 fn read(
-    captures: &[Capture; 2],
+    inputs: [Box<dyn Read>; 2],
     names: &[String; 2],
     filter: &Filter,
     told_one: &mut impl FnMut(Told),
-) -> Result<ExitStatus, ExitStatus> {
-    let [a, b] = captures;
-    let input = |capture: &Capture, name: &str| -> Result<Box<dyn Read>, ExitStatus> {
-        let input: io::Result<Box<dyn Read>> = match capture {
-            Capture::File(path) => open(path).map(|file| Box::new(file) as _),
-            Capture::Stdin => Live::new().map(|stdin| Box::new(stdin) as _),
-        };
-        input.map_err(|error| unreadable(name, &error))
-    };
-    let mut readers = [Reader::new(input(a, &names[0])?), Reader::new(input(b, &names[1])?)];
+) -> ExitStatus {
+    let mut readers = inputs.map(Reader::new);
     let mut decoders = [Decoder::new(), Decoder::new()];
     let mut counts = [Counts::default(), Counts::default()];
     let mut statuses = [ExitStatus::Success; 2];
@@ -102,11 +102,11 @@ fn read(
     }
     if not_kept > 0 {
         complain(&format!(
-            "more connections waited for their other half than are kept, so {not_kept} of them are not compared"
+            "more connections waited for their other half than are kept, so {not_kept} of them are not compared, those without a \
+             complete handshake first"
         ));
     }
-    let [a, b] = statuses;
-    Ok(if a.number() >= b.number() { a } else { b })
+    worst(statuses)
 }
 
 /// A connection that both captures have. Without the last line end.
@@ -148,43 +148,4 @@ fn json(record: &impl Serialize, names: &[String; 2]) -> String {
 
 fn text(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("records have only names, numbers and texts")
-}
-
-fn print(lines: &Lines, form: Form, names: &[String; 2]) -> io::Result<()> {
-    let mut out = BufWriter::new(io::stdout().lock());
-    if form != Form::Json {
-        for (point, name) in [Point::A, Point::B].into_iter().zip(names) {
-            writeln!(out, "{}: {}", point.name(), adieu::shown(name.as_bytes()))?;
-        }
-    }
-    let mut alone = [0_usize; 3];
-    for ((place, _), line) in lines {
-        let count = &mut alone[usize::from(*place)];
-        *count += 1;
-        if form != Form::Json && *place > 0 && *count > MOST_ALONE {
-            continue;
-        }
-        if matches!(form, Form::Text | Form::Follow(_)) {
-            out.write_all(b"\n")?;
-        }
-        writeln!(out, "{line}")?;
-    }
-    for (count, name) in alone[1..].iter().zip(["A", "B"]) {
-        if form != Form::Json && *count > MOST_ALONE {
-            writeln!(out, "\nand {} more connections are not compared, of {name}", count - MOST_ALONE)?;
-        }
-    }
-    if form != Form::Json && lines.is_empty() {
-        let what = match form {
-            Form::Follow(end) => format!("no connection with the end {end} was found"),
-            _ => "no connection was found".to_owned(),
-        };
-        writeln!(out, "\n{what}")?;
-    } else if form != Form::Json && alone[0] == 0 {
-        writeln!(
-            out,
-            "\nno connection is in both captures, as far as sequence numbers, addresses and timestamps tell. Do both contain the beginning (SYN) of the same connections?"
-        )?;
-    }
-    out.flush()
 }
