@@ -11,6 +11,7 @@
 //! | [`relay`] | the relay matrix, and random conversations, for anything that forwards |
 //! | [`arguments`] | a scenario's options in adieu's own words |
 //! | [`namespace`] | a wire that can be cut silently: two network namespaces (Linux, root) |
+//! | [`box_between`] | a box between two hosts that loses, translates, forges and records packets (Linux, root) |
 //! | [`sim`] | a network, sockets and peers in virtual time, for the core |
 //! | [`tls`] | the closing matrix between close_notify and FIN, and the peers that speak TLS |
 //! | [`schema`] | the committed schemas of JSON, and what does not fit them |
@@ -27,6 +28,8 @@
 //! Unix and Windows. [`scenario::Scenario::not_here`] says which scenarios are not for a system, and why.
 
 pub mod arguments;
+#[cfg(target_os = "linux")]
+pub mod box_between;
 pub mod judge;
 pub mod matrix;
 #[cfg(target_os = "linux")]

@@ -231,14 +231,14 @@ fn cut_wire(peer: &str) -> io::Result<()> {
     Ok(())
 }
 
-fn enter_namespace(name: &str) -> io::Result<()> {
+pub(crate) fn enter_namespace(name: &str) -> io::Result<()> {
     // Where iproute2 keeps the namespaces it names.
     let namespace = File::open(format!("/run/netns/{name}"))?;
     move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
     Ok(())
 }
 
-fn ip<S: AsRef<OsStr>>(arguments: &[S]) -> io::Result<String> {
+pub(crate) fn ip<S: AsRef<OsStr>>(arguments: &[S]) -> io::Result<String> {
     let done = Command::new("ip").args(arguments).stdin(Stdio::null()).output()?;
     if done.status.success() {
         Ok(String::from_utf8_lossy(&done.stdout).into_owned())
@@ -249,7 +249,7 @@ fn ip<S: AsRef<OsStr>>(arguments: &[S]) -> io::Result<String> {
     }
 }
 
-fn unsupported(why: String) -> io::Error {
+pub(crate) fn unsupported(why: String) -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, why)
 }
 

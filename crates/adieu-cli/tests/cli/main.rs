@@ -22,6 +22,8 @@ mod events;
 mod exchange;
 mod explain;
 #[cfg(target_os = "linux")]
+mod explain_between;
+#[cfg(target_os = "linux")]
 mod explain_both;
 mod explain_html;
 mod explain_live;
