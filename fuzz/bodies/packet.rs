@@ -17,6 +17,7 @@ pub(crate) fn holds(data: &[u8]) {
         link: LinkType(u16::from_be_bytes([*high, *low])),
         data,
         len: captured + u32::from(*cut),
+        drawn: cut % 2 == 1,
     };
     super::capture::decoded(&frame, &mut Decoder::new(), |_| {});
 }

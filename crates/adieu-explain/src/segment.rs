@@ -53,6 +53,8 @@ pub struct Segment<'a> {
     pub ip_len: u32,
     /// Length of the whole frame on the wire, in bytes.
     pub frame_len: u32,
+    /// The wire never had it: a program drew it from its calls ([`crate::capture::DRAWN`]).
+    pub drawn: bool,
     /// Control bits.
     pub flags: Flags,
     /// Sequence number of the first payload byte, or of the SYN.
@@ -86,6 +88,7 @@ impl Segment<'_> {
             ip_id: None,
             ip_len: 0,
             frame_len: 0,
+            drawn: false,
             flags: Flags::NONE,
             sequence: 0,
             acknowledgement: 0,

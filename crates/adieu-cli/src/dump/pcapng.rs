@@ -5,6 +5,7 @@
 //!
 //! Source: draft-ietf-opsawg-pcapng, sections 3.5 (options), 4.1, 4.2 and 4.3; the registry of link types.
 
+use adieu_explain::capture::DRAWN;
 use std::time::Duration;
 
 const SECTION: u32 = 0x0A0D_0D0A;
@@ -19,6 +20,7 @@ const END_OF_OPTIONS: u16 = 0;
 const COMMENT: u16 = 1;
 const SECTION_APPLICATION: u16 = 4;
 const INTERFACE_NAME: u16 = 2;
+const INTERFACE_DESCRIPTION: u16 = 3;
 const INTERFACE_TIME_RESOLUTION: u16 = 9;
 const PACKET_FLAGS: u16 = 2;
 
@@ -46,6 +48,8 @@ pub(super) fn begin(out: &mut Vec<u8>, comment: &str) {
         // No limit on a packet's length.
         body.extend([0; 4]);
         option(body, INTERFACE_NAME, b"adieu");
+        // By this `explain` knows that no wire had the packets. Programs that copy captures keep it.
+        option(body, INTERFACE_DESCRIPTION, DRAWN.as_bytes());
         // Times are in units of 10 to the minus 9.
         option(body, INTERFACE_TIME_RESOLUTION, &[9]);
         option(body, END_OF_OPTIONS, &[]);

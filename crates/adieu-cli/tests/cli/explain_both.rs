@@ -189,3 +189,20 @@ fn of_many_connections_in_one_capture_the_first_are_listed() {
     assert_eq!((count("both"), count("a"), count("b"), places.len()), (1, 50, 21, 72));
     assert!(places.is_sorted_by_key(|place| ["both", "a", "b"].iter().position(|one| place == one)));
 }
+
+/// A dump of adieu is compared with nothing: no wire had its segments.
+#[test]
+fn a_drawn_capture_is_not_compared() {
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let dump = directory.path().join("dump.pcapng");
+    let dump = dump.to_str().expect("UTF-8");
+    crate::explain_drawn::dumped(dump, crate::explain_drawn::End::Orderly);
+    let [client, _] = pair("reset_passed");
+    let output = run(&["explain", "--both", "--format", "json", dump, &client], b"");
+    let lines: Vec<serde_json::Value> =
+        text(&output.stdout).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let why: Vec<_> = lines.iter().map(|line| (line["in"].as_str(), line["why"].as_str())).collect();
+    assert_eq!(why, [(Some("a"), Some("drawn")), (Some("b"), Some("clocks_unknown"))]);
+    assert_eq!(Schema::of("explain-both").faults(&lines[0]), [""; 0]);
+    assert!(text(&output.stderr).contains("adieu wrote this capture"), "{}", text(&output.stderr));
+}

@@ -25,6 +25,8 @@ mod explain;
 mod explain_between;
 #[cfg(target_os = "linux")]
 mod explain_both;
+#[cfg(target_os = "linux")]
+mod explain_drawn;
 mod explain_html;
 mod explain_live;
 #[cfg(target_os = "linux")]

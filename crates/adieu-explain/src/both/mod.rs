@@ -142,6 +142,8 @@ pub enum WhyAlone {
     Ambiguous,
     /// Too many connections waited for their other half.
     NotKept,
+    /// A program drew its segments from its calls, and none of them was on a wire.
+    Drawn,
 }
 
 /// What passed in one direction, as both captures have it.
@@ -353,7 +355,12 @@ impl Both {
     }
 
     fn take_in(&mut self, point: Point, finished: Finished, told: &mut impl FnMut(Told)) {
-        if let Some(found) = self.waiting.arrive(point, Seen::new(finished)) {
+        let seen = Seen::new(finished);
+        if seen.finished.connection.drawn {
+            told(self.alone(point, &seen, WhyAlone::Drawn));
+            return;
+        }
+        if let Some(found) = self.waiting.arrive(point, seen) {
             told(Told::Pair(Box::new(self.compare(&found))));
         }
         // Those that a capture leaves open at its end have given up their places in the table for those here.

@@ -476,6 +476,9 @@ pub fn alone_sentence(alone: &Alone) -> String {
         WhyAlone::Ambiguous => format!(
             "in {point}: several connections of {other} fit, so it is compared with none. A capture without the copies, of one interface, would tell"
         ),
+        WhyAlone::Drawn => format!(
+            "in {point}, which adieu wrote: its segments are drawn from a program's calls, so no segment of {other} is compared with them"
+        ),
         WhyAlone::NotKept => format!(
             "in {point}: too many connections waited for their other half, so it was not looked for any longer"
         ),

@@ -48,7 +48,13 @@ pub struct Frame<'a> {
     pub data: &'a [u8],
     /// Length of the frame on the wire, in bytes: `data.len()` or more.
     pub len: u32,
+    /// The wire never had the frame: a program drew it from its calls, and the capture says so ([`DRAWN`]).
+    pub drawn: bool,
 }
+
+/// The description of an interface of pcapng (`if_description`) whose frames a program drew from its calls to the system: addresses,
+/// octets, ends and their order are true, and what only a wire has is not there.
+pub const DRAWN: &str = "drawn by adieu from a program's calls, and not seen on a wire";
 
 /// Number of a link type, as <https://www.tcpdump.org/linktypes.html> lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -92,6 +98,7 @@ struct Found {
     /// Bytes of the frame with everything around it.
     whole: usize,
     len: u32,
+    drawn: bool,
 }
 
 impl<'r> Reader<'r> {
@@ -115,10 +122,10 @@ impl<'r> Reader<'r> {
     pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, CaptureError> {
         let found = self.find_frame();
         match found {
-            Ok(Some(Found { time, interface, link, before, captured, whole, len })) => {
+            Ok(Some(Found { time, interface, link, before, captured, whole, len, drawn })) => {
                 self.frames += 1;
                 let data = &self.buffer.take(whole)[before..before + captured];
-                Ok(Some(Frame { number: self.frames, time, interface, link, data, len }))
+                Ok(Some(Frame { number: self.frames, time, interface, link, data, len, drawn }))
             }
             Ok(None) => {
                 self.stage = Stage::Over;

@@ -89,6 +89,7 @@ impl Pcap {
             captured: captured_bytes,
             whole,
             len: len.max(captured),
+            drawn: false,
         }))
     }
 }

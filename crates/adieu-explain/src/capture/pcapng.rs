@@ -3,7 +3,9 @@
 //! Each section has its own byte order and interfaces. Blocks that hold no frame are passed over without being kept,
 //! however long they are.
 
-use super::{CaptureError, Damage, Found, LONGEST_FRAME, LinkType, MOST_INTERFACES, Order, buffer::Buffer};
+use super::{
+    CaptureError, DRAWN, Damage, Found, LONGEST_FRAME, LinkType, MOST_INTERFACES, Order, buffer::Buffer,
+};
 use crate::segment::Timestamp;
 
 /// The first four bytes of a section, the same in both byte orders.
@@ -23,6 +25,7 @@ const BLOCK_TRAILER: usize = 4;
 const SHORTEST_BLOCK: u32 = 12;
 
 const OPTION_END: u16 = 0;
+const OPTION_DESCRIPTION: u16 = 3;
 const OPTION_RESOLUTION: u16 = 9;
 const OPTION_OFFSET: u16 = 14;
 
@@ -44,6 +47,7 @@ struct Interface {
     resolution: Resolution,
     /// Seconds to be added to each time.
     offset: i64,
+    drawn: bool,
 }
 
 /// What a unit of an interface's times is.
@@ -184,6 +188,7 @@ impl Pcapng {
             snapshot_length: order.u32(body, 4),
             resolution: Resolution::Nanoseconds(1000),
             offset: 0,
+            drawn: false,
         };
         let mut rest = &body[8..];
         while rest.len() >= 4 {
@@ -191,6 +196,7 @@ impl Pcapng {
             let Some(value) = rest[4..].get(..length) else { break };
             match (code, value) {
                 (OPTION_END, _) => break,
+                (OPTION_DESCRIPTION, value) => interface.drawn = value == DRAWN.as_bytes(),
                 (OPTION_RESOLUTION, [resolution]) => interface.resolution = Resolution::of(*resolution),
                 (OPTION_OFFSET, value) => {
                     if let Ok(bytes) = <[u8; 8]>::try_from(value) {
@@ -243,6 +249,7 @@ impl Pcapng {
             captured: captured as usize,
             whole,
             len: len.max(captured),
+            drawn: interface.drawn,
         })
     }
 }

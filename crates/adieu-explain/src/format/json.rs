@@ -46,6 +46,7 @@ pub struct Record {
     bad_checksums: u64,
     cut: u64,
     out_of_order: u64,
+    drawn: bool,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -145,6 +146,7 @@ impl Record {
             bad_checksums: verdict.bad_checksums,
             cut: verdict.cut,
             out_of_order: verdict.out_of_order,
+            drawn: verdict.drawn,
         }
     }
 }

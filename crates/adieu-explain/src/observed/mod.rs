@@ -104,6 +104,8 @@ pub struct Connection {
     round_trip: Option<NonZeroU32>,
     pub(crate) content: Conversation,
     pub(crate) history: history::History,
+    /// Its segments were drawn by a program, and never were on a wire.
+    pub(crate) drawn: bool,
     /// Each segment, where somebody wants to compare two captures.
     trace: Option<Box<Trace>>,
 }
@@ -195,6 +197,7 @@ impl Connection {
             round_trip: None,
             content: Conversation::default(),
             history: history::History::default(),
+            drawn: segment.drawn,
             trace,
         };
         connection.observe(segment);
@@ -327,7 +330,7 @@ impl Connection {
         if segment.time < self.last.time {
             self.out_of_order = self.out_of_order.saturating_add(1);
         }
-        if !segment.flags.rst() {
+        if !segment.flags.rst() && !segment.drawn {
             self.halves[from].packets.note(segment);
         }
         if self.halves[from].recent.has(segment) {
@@ -364,7 +367,10 @@ impl Connection {
     /// Takes in a segment without RST.
     fn on_segment(&mut self, segment: &Segment<'_>, from: usize) {
         let seen = Seen::of(segment);
-        self.note_life(from, segment.time);
+        // What is drawn after an RST is the account of before it.
+        if !segment.drawn {
+            self.note_life(from, segment.time);
+        }
         let [low, high] = &mut self.halves;
         let (me, peer) = if from == 0 { (low, high) } else { (high, low) };
         me.segments = me.segments.saturating_add(1);

@@ -13,6 +13,8 @@ pub struct Counts {
     pub tcp: u64,
     /// Those of them whose checksum is wrong.
     pub bad_checksums: u64,
+    /// Those that a program drew from its calls, and that were on no wire.
+    pub drawn: u64,
     /// IP fragments of TCP or of a tunnel. They are not put together, so their connections have gaps.
     pub fragments: u64,
     /// Frames that carry something else.
@@ -37,6 +39,7 @@ impl Counts {
     pub fn add(&mut self, packet: &Packet<'_>) {
         if let Packet::Tcp(segment) = packet {
             self.bad_checksums += u64::from(segment.checksum == Checksum::Bad);
+            self.drawn += u64::from(segment.drawn);
         }
         let count = match packet {
             Packet::Tcp(_) => &mut self.tcp,

@@ -154,6 +154,7 @@ impl<'a> Rest<'a> {
 ///     link: LinkType(101),
 ///     data: b"\x45\0\0\x14\0\0\0\0\x40\x01\0\0\x7f\0\0\x01\x7f\0\0\x01",
 ///     len: 20,
+///     drawn: false,
 /// };
 /// assert_eq!(Decoder::new().decode(&frame), Packet::Other(Other::NotTcp));
 /// ```

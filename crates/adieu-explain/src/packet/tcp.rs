@@ -27,9 +27,11 @@ impl Decoder {
             tunnel: self.tunnel,
             wrappers: &self.wrappers[..self.wrapped],
             hop_limit: ip.hop_limit,
-            ip_id: ip.id,
+            // A program that draws packets knows none.
+            ip_id: if frame.drawn { None } else { ip.id },
             ip_len: ip.len,
             frame_len: frame.len,
+            drawn: frame.drawn,
             flags: Flags::from_bits(header[13]),
             sequence: u32_at(header, 4),
             acknowledgement: u32_at(header, 8),

@@ -8,7 +8,7 @@ const PAYLOAD: &[u8] = b"payload";
 
 fn frame(link: u16, data: &[u8]) -> Frame<'_> {
     let len = u32::try_from(data.len()).expect("a short frame");
-    Frame { number: 7, time: Timestamp::EPOCH, interface: 3, link: LinkType(link), data, len }
+    Frame { number: 7, time: Timestamp::EPOCH, interface: 3, link: LinkType(link), data, len, drawn: false }
 }
 
 /// An IPv4 packet with a segment, by etherparse.

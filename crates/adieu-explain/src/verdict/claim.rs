@@ -39,6 +39,8 @@ pub enum Unknown {
     SameEnds,
     /// More connections were open at once than are followed, and this one was given up before its end.
     NotFollowed,
+    /// A program drew the packets from its calls, and the wire is not in them.
+    Drawn,
 }
 
 /// Which further capture, taken at the same time, would settle what this one cannot tell.
@@ -56,6 +58,8 @@ pub enum Vantage {
     ForLonger,
     /// The same capture, if fewer of its connections are followed.
     FewerConnections,
+    /// On any wire that the connection crossed.
+    OnTheWire,
     /// No capture: only the program or its kernel can tell.
     None,
 }

@@ -5,6 +5,7 @@
 
 mod claim;
 mod columns;
+mod drawn;
 mod ending;
 mod message;
 mod octets;
@@ -103,6 +104,9 @@ pub struct Verdict {
     pub cut: u64,
     /// Frames whose time lies before the last one's.
     pub out_of_order: u64,
+    /// A program drew the segments from its calls, and they were on no wire ([`crate::capture::DRAWN`]): counts of segments, of
+    /// repetitions and of windows say nothing.
+    pub drawn: bool,
 }
 
 impl Verdict {
@@ -234,9 +238,11 @@ impl Connection {
             bad_checksums: self.bad_checksums.into(),
             cut: self.cut.into(),
             out_of_order: self.out_of_order.into(),
+            drawn: self.drawn,
             ending,
             resets,
         };
+        let verdict = if self.drawn { verdict.of_drawn() } else { verdict };
         if verdict.client == verdict.server { verdict.of_one_end() } else { verdict }
     }
 

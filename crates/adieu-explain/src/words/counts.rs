@@ -35,6 +35,13 @@ pub fn passed_over(counts: &Counts, evicted: u64) -> Vec<String> {
             told.push(format!("{what} ({count} {frames} passed over)"));
         }
     }
+    if counts.drawn > 0 {
+        told.push(
+            "adieu wrote this capture: its segments are drawn from a program's calls, and were not seen on a wire. They show no \
+             repetition, no hop limit, and not who sent a reset"
+                .to_owned(),
+        );
+    }
     if evicted > 0 {
         told.push(format!(
             "more connections were open at once than are followed: {evicted} were given up before their end, those without a \

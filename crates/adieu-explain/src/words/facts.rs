@@ -38,7 +38,7 @@ impl Fact {
 
 /// The facts of a connection in the order of time: handshake, data, end; then what cannot be known.
 pub fn facts(verdict: &Verdict) -> Vec<Fact> {
-    let mut facts = vec![opening(verdict)];
+    let mut facts = if verdict.drawn { drawn(verdict) } else { vec![opening(verdict)] };
     let client = match verdict.roles {
         Grade::Seen => None,
         Grade::Concluded => Some("is the client, as its data shows"),
@@ -58,6 +58,9 @@ pub fn facts(verdict: &Verdict) -> Vec<Fact> {
         let segments = verdict.c2s.segments.saturating_add(verdict.s2c.segments);
         let segments = units::counted(segments, "segment", "segments");
         facts.push(Fact::new(Grade::Seen, format!("both directions: {segments}")));
+    } else if verdict.drawn {
+        facts.push(crossed("client to server", &verdict.c2s));
+        facts.push(crossed("server to client", &verdict.s2c));
     } else {
         facts.push(direction("client to server", &verdict.c2s));
         facts.push(direction("server to client", &verdict.s2c));
@@ -148,6 +151,20 @@ fn alerts(verdict: &Verdict) -> impl Iterator<Item = Fact> {
     })
 }
 
+/// What the capture is, and its beginning, if a program drew it from its calls.
+fn drawn(verdict: &Verdict) -> Vec<Fact> {
+    let what = "adieu wrote this capture: its segments are drawn from a program's calls, and were not seen on a wire";
+    let first = at(verdict, verdict.first);
+    [what.to_owned(), format!("the connection begins in {first}")]
+        .map(|text| Fact::new(Grade::Seen, text))
+        .into()
+}
+
+/// What the calls of a program show of a direction.
+fn crossed(name: &str, one: &Direction) -> Fact {
+    Fact::new(Grade::Seen, format!("{name}: {} crossed", units::bytes(one.sent)))
+}
+
 fn direction(name: &str, one: &Direction) -> Fact {
     if !one.captured && one.sent == 0 {
         let what = if one.traffic.packets > 0 { "only RSTs are" } else { "no packet is" };
@@ -219,13 +236,13 @@ fn ends(verdict: &Verdict) -> Vec<Fact> {
             None => "that the capture missed: an acknowledgement counts one more than its data".to_owned(),
         };
         let acked = match direction.fin {
-            Some(_) if !direction.fin_acknowledged => ", and it was not acknowledged",
+            Some(_) if !direction.fin_acknowledged && !verdict.drawn => ", and it was not acknowledged",
             _ => "",
         };
         facts.push(Fact::new(*grade, format!("the {side} ended its direction by a FIN {place}{acked}")));
     }
     let first = [verdict.c2s.fin, verdict.s2c.fin].into_iter().flatten().min_by_key(|seen| seen.frame);
-    if let (Some(first), Some(over)) = (first, verdict.over)
+    if let (Some(first), Some(over), false) = (first, verdict.over, verdict.drawn)
         && let Some(took) = over.time.since(first.time)
     {
         facts.push(Fact::new(

@@ -64,6 +64,7 @@ pub fn reason(unknown: Unknown) -> &'static str {
         Unknown::NotFollowed => {
             "more connections were open at once than adieu follows, and this one was given up before its end"
         }
+        Unknown::Drawn => "the packets are drawn from a program's calls, which do not show it",
     }
 }
 
@@ -83,6 +84,7 @@ pub fn settled_by(vantage: Vantage) -> &'static str {
         Vantage::FewerConnections => {
             "The same capture would tell, if adieu looked at fewer of its connections at once."
         }
+        Vantage::OnTheWire => "A capture of the wire would tell more.",
         Vantage::None => "No capture would tell: only the program or its kernel can.",
     }
 }

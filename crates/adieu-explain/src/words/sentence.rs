@@ -56,6 +56,10 @@ pub(super) fn address(verdict: &Verdict, side: Side) -> SocketAddr {
 
 /// `5000 of 5000 bytes of the client and 0 of 7 bytes of the server were acknowledged`.
 fn acknowledged(verdict: &Verdict) -> String {
+    if verdict.drawn && verdict.unacked_c2s.value().is_none() {
+        let [client, server] = [&verdict.c2s, &verdict.s2c].map(|one| units::bytes(one.sent));
+        return format!("{client} of the client and {server} of the server crossed");
+    }
     let directions =
         [("client", &verdict.c2s, &verdict.unacked_c2s), ("server", &verdict.s2c, &verdict.unacked_s2c)];
     let told = |direction: &Direction, unacked: &Claim<u64>| match unacked.value() {
@@ -68,7 +72,7 @@ fn acknowledged(verdict: &Verdict) -> String {
         .iter()
         .filter_map(|(who, one, unacked)| told(one, unacked).map(|told| (*who, told)))
         .collect();
-    let since = if verdict.handshake.is_none() { " in this capture" } else { "" };
+    let since = if verdict.handshake.is_none() && !verdict.drawn { " in this capture" } else { "" };
     match known[..] {
         [(_, (0, 0)), (_, (0, 0))] => format!("neither side sent data{since}"),
         [(a, told), (b, (0, 0))] | [(b, (0, 0)), (a, told)] => {
