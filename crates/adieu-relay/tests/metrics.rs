@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::{LIMIT, Server, is_reset, refused, server_of, until};
 
 /// A relay whose metrics are served.
@@ -274,6 +274,27 @@ fn requests_for_something_else_are_told_so() {
 fn clients_that_say_nothing_do_not_keep_a_scrape_waiting() {
     let served = Served::to(&[refused()]);
     let silent = || TcpStream::connect(served.metrics_at).expect("the metrics are served");
-    let _silent: Vec<TcpStream> = (0..200).map(|_| silent()).collect();
+    let silent: Vec<TcpStream> = (0..600).map(|_| silent()).collect();
+    let begun = Instant::now();
     assert!(!served.samples().is_empty());
+    // Not one of them has been silent for too long by now.
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    // The oldest had to make room.
+    silent[0].set_read_timeout(Some(LIMIT)).expect("a timeout");
+    assert!(is_reset(&silent[0]));
+}
+
+#[test]
+fn a_request_that_does_not_come_to_its_end_is_given_up() {
+    let served = Served::to(&[refused()]);
+    let connect = || TcpStream::connect(served.metrics_at).expect("the metrics are served");
+    let (silent, mut slow) = (connect(), connect());
+    // A piece now and then is no request either.
+    let begun = Instant::now();
+    while slow.write_all(b"G").is_ok() {
+        assert!(begun.elapsed() < LIMIT, "it is served for ever");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    silent.set_read_timeout(Some(LIMIT)).expect("a timeout");
+    assert!(is_reset(&silent));
 }

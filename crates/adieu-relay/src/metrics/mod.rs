@@ -142,7 +142,6 @@ impl Metrics {
         }
         for connection in &connections {
             let of_relay = open.entry(connection.relay.to_string()).or_default();
-            of_relay.connections += 1;
             of_relay.half_open += u64::from(connection.half_open);
             of_relay.bytes[0] += connection.bytes_to_upstream;
             of_relay.bytes[1] += connection.bytes_to_client;
@@ -174,7 +173,6 @@ impl Metrics {
 /// What is open now in one relay.
 #[derive(Default)]
 struct Now {
-    connections: u64,
     half_open: u64,
     bytes: [u64; 2],
 }
@@ -188,6 +186,13 @@ impl OfRelay {
             self.upstreams.len() - 1
         });
         &mut self.upstreams[place].1
+    }
+
+    /// How many connections are open: those that are not over, so that the three numbers always add up. The relay's own list of what is open
+    /// is ahead of the events by moments.
+    fn open(&self) -> u64 {
+        let all = self.upstreams.iter().map(|(_, of)| of).chain([&self.without_upstream]);
+        self.accepted.saturating_sub(all.flat_map(|of| of.closed.values()).sum())
     }
 
     fn note_closed(&mut self, closed: &Closed) {

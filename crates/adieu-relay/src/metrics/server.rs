@@ -1,18 +1,31 @@
 //! The metrics over HTTP: each request is answered with the text as it is then, and its connection ended properly.
 //!
-//! It is served by threads of its own, and not by the workers: whoever asks too often takes nothing from the relay but what the
+//! It is served by a thread of its own, and not by the workers: whoever asks too often takes nothing from the relay but what the
 //! text costs. It answers one request on each connection (RFC 9112, section 9.6: `Connection: close`).
+//!
+//! Places are few, and nobody can keep them from a client that asks: if all are taken, the one that has been without a request for the
+//! longest time is reset.
 
 use super::Metrics;
 use crate::service::Handle;
-use adieu::{Connection, Endpoint, Limits, ListenError, ListenOptions, Listener, Server, ServerHandle};
+use crate::shared::REST;
+use adieu::tokio::{Connection, Listener};
+use adieu::{Endpoint, Limits, ListenError, ListenOptions};
+use std::collections::VecDeque;
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{sleep, timeout};
 
-/// How many requests are answered at once; others wait. Clients that say nothing have places too, so there are many.
+/// How many connections there are at once.
 const AT_ONCE: usize = 128;
 
 /// How many there are at least, however few descriptors the system has left.
@@ -21,11 +34,8 @@ const AT_LEAST: usize = 4;
 /// The part of the descriptors that are left which requests may take.
 const PART: usize = 8;
 
-/// How long a client may say nothing, so that silent ones hold no place against one that asks.
-const FIRST_BYTE: Duration = Duration::from_secs(2);
-
-/// What a thread needs that answers a request, in bytes.
-const STACK: usize = 256 * 1024;
+/// How long a client may take for its request.
+const REQUEST: Duration = Duration::from_secs(5);
 
 /// How long a request and its answer may take, whatever happens.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -40,32 +50,31 @@ const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 #[must_use = "it stops when it is dropped"]
 pub struct MetricsServer {
     endpoint: Endpoint,
-    handle: ServerHandle,
+    /// Dropped with it, which the thread hears.
+    _serving: oneshot::Sender<()>,
 }
 
 impl MetricsServer {
-    /// Listens, and answers on threads of its own from now on.
+    /// Listens, and answers on a thread of its own from now on.
     ///
     /// # Errors
     ///
     /// It cannot listen there, or the system gives no thread.
     pub fn start(endpoint: &Endpoint, metrics: Arc<Metrics>, relay: Handle) -> Result<Self, MetricsError> {
-        let options =
-            ListenOptions::new().limits(Limits::new().deadline(DEADLINE).first_byte_timeout(FIRST_BYTE));
-        let listener = Listener::bind(endpoint, &options)?;
+        let options = ListenOptions::new().limits(Limits::new().deadline(DEADLINE));
+        let listener = adieu::Listener::bind(endpoint, &options)?;
         let endpoint = listener.local_endpoint().clone();
-        let at_once = (adieu_os::free_descriptors() / PART).clamp(AT_LEAST, AT_ONCE);
-        let server = Server::new(listener).max_connections(at_once).stack_size(STACK);
-        let handle = server.handle();
-        let answer = move |connection| {
-            // Whoever leaves before the answer does not want it.
-            let _ = answer(connection, &metrics, &relay);
-        };
+        let (serving, dropped) = oneshot::channel();
+        let (tell, begun) = sync_channel(1);
         thread::Builder::new()
             .name("metrics".into())
-            .spawn(move || server.serve(answer))
+            .spawn(move || run(listener, metrics, relay, dropped, &tell))
             .map_err(MetricsError::Thread)?;
-        Ok(Self { endpoint, handle })
+        match begun.recv() {
+            Ok(result) => result?,
+            Err(_) => return Err(MetricsError::Thread(io::ErrorKind::Other.into())),
+        }
+        Ok(Self { endpoint, _serving: serving })
     }
 
     /// Where it listens, with the port that the system chose.
@@ -77,12 +86,6 @@ impl MetricsServer {
 impl fmt::Debug for MetricsServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MetricsServer").field("endpoint", &self.endpoint).finish_non_exhaustive()
-    }
-}
-
-impl Drop for MetricsServer {
-    fn drop(&mut self) {
-        self.handle.begin_shutdown(DEADLINE);
     }
 }
 
@@ -98,8 +101,112 @@ pub enum MetricsError {
     Thread(#[source] io::Error),
 }
 
-fn answer(mut connection: Connection, metrics: &Metrics, relay: &Handle) -> io::Result<()> {
-    let asked = read_request(&mut connection)?;
+/// The thread. It tells whether it can begin.
+fn run(
+    listener: adieu::Listener,
+    metrics: Arc<Metrics>,
+    relay: Handle,
+    dropped: oneshot::Receiver<()>,
+    begun: &SyncSender<Result<(), MetricsError>>,
+) {
+    let runtime = match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return drop(begun.send(Err(MetricsError::Thread(error)))),
+    };
+    runtime.block_on(async move {
+        match Listener::from_std(listener) {
+            Ok(listener) => {
+                let _ = begun.send(Ok(()));
+                serve(listener, metrics, relay, dropped).await;
+            }
+            Err(error) => drop(begun.send(Err(error.into()))),
+        }
+    });
+}
+
+/// Accepts and answers until the server is dropped. Whoever has connected by then may still be answered.
+async fn serve(listener: Listener, metrics: Arc<Metrics>, relay: Handle, mut dropped: oneshot::Receiver<()>) {
+    let at_once = (adieu_os::free_descriptors() / PART).clamp(AT_LEAST, AT_ONCE);
+    let mut scrapers = Scrapers::default();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            _ = &mut dropped => break,
+            accepted = scrapers.accept(&listener, at_once) => accepted,
+        };
+        let Ok(connection) = accepted else {
+            // Descriptors are short.
+            scrapers.drop_one();
+            sleep(REST).await;
+            continue;
+        };
+        let (metrics, relay) = (Arc::clone(&metrics), relay.clone());
+        // Whoever leaves before the answer does not want it.
+        scrapers.begin(|stage| async move {
+            let _ = answer(connection, &metrics, &relay, &stage).await;
+        });
+    }
+    drop(listener);
+    let _ = timeout(DEADLINE, async { while scrapers.tasks.join_next().await.is_some() {} }).await;
+}
+
+/// Where a connection is. It has given its request between the two others.
+const SILENT: u8 = 0;
+const ASKED: u8 = 1;
+const ANSWERED: u8 = 2;
+
+/// The stage of a connection, as its task says it.
+type Stage = Arc<AtomicU8>;
+
+/// The connections, in the order of their coming.
+#[derive(Default)]
+struct Scrapers {
+    tasks: JoinSet<()>,
+    all: VecDeque<(Stage, AbortHandle)>,
+}
+
+impl Scrapers {
+    /// Waits for a client, and accepts it once there is a place.
+    async fn accept(&mut self, listener: &Listener, at_once: usize) -> Result<Connection, ListenError> {
+        let connection = listener.accept().await?;
+        while self.tasks.try_join_next().is_some() {}
+        while self.tasks.len() >= at_once {
+            self.drop_one();
+            self.tasks.join_next().await;
+        }
+        Ok(connection)
+    }
+
+    /// Resets whoever can best be done without: the oldest that has not asked, or else the oldest that was answered.
+    fn drop_one(&mut self) {
+        self.all.retain(|(_, task)| !task.is_finished());
+        let oldest = |stage: u8| self.all.iter().position(|(one, _)| one.load(Ordering::Relaxed) == stage);
+        if let Some((_, task)) =
+            oldest(SILENT).or_else(|| oldest(ANSWERED)).and_then(|at| self.all.remove(at))
+        {
+            task.abort();
+        }
+    }
+
+    fn begin<F: Future<Output = ()> + Send + 'static>(&mut self, scraper: impl FnOnce(Stage) -> F) {
+        let stage = Stage::default();
+        let task = self.tasks.spawn(scraper(Arc::clone(&stage)));
+        // Not more than there are tasks, and a few that are over.
+        if self.all.len() > 2 * self.tasks.len() {
+            self.all.retain(|(_, task)| !task.is_finished());
+        }
+        self.all.push_back((stage, task));
+    }
+}
+
+async fn answer(
+    mut connection: Connection,
+    metrics: &Metrics,
+    relay: &Handle,
+    stage: &AtomicU8,
+) -> io::Result<()> {
+    let asked = timeout(REQUEST, read_request(&mut connection)).await??;
+    stage.store(ASKED, Ordering::Relaxed);
     let (status, kind, body) = match asked {
         Asked::Metrics | Asked::HeadOfMetrics => ("200 OK", TEXT, metrics.text(relay)),
         Asked::Other => ("404 Not Found", "text/plain", "the metrics are at /metrics\n".to_owned()),
@@ -114,10 +221,11 @@ fn answer(mut connection: Connection, metrics: &Metrics, relay: &Handle) -> io::
     if !matches!(asked, Asked::HeadOfMetrics) {
         response.push_str(&body);
     }
-    connection.write_all(response.as_bytes())?;
+    connection.write_all(response.as_bytes()).await?;
     // Whatever else it sends is read and thrown away, so that it is not reset before it has read the answer.
-    if let Ok(half_closed) = connection.shutdown_send() {
-        half_closed.drain();
+    if let Ok(half_closed) = connection.shutdown_send().await {
+        stage.store(ANSWERED, Ordering::Relaxed);
+        half_closed.drain().await;
     }
     Ok(())
 }
@@ -132,11 +240,11 @@ enum Asked {
     Nonsense,
 }
 
-fn read_request(from: &mut impl Read) -> io::Result<Asked> {
+async fn read_request(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Asked> {
     let mut head = Vec::new();
     let mut piece = [0; 4096];
     loop {
-        let n = from.read(&mut piece)?;
+        let n = from.read(&mut piece).await?;
         head.extend_from_slice(&piece[..n]);
         match asked(&head) {
             Some(asked) => return Ok(asked),
@@ -192,11 +300,11 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_head_without_an_end_is_not_read_for_ever() {
+    #[tokio::test]
+    async fn a_head_without_an_end_is_not_read_for_ever() {
         let endless = "GET /metrics HTTP/1.1\r\nX: ".bytes().chain(std::iter::repeat_n(b'x', 1 << 20));
         let bytes: Vec<u8> = endless.collect();
-        assert_eq!(read_request(&mut &bytes[..]).ok(), Some(Asked::Nonsense));
-        assert_eq!(read_request(&mut &b"GET"[..]).ok(), Some(Asked::Nonsense));
+        assert_eq!(read_request(&mut &bytes[..]).await.ok(), Some(Asked::Nonsense));
+        assert_eq!(read_request(&mut &b"GET"[..]).await.ok(), Some(Asked::Nonsense));
     }
 }

@@ -46,8 +46,8 @@ impl Text {
             }
         }
         self.family("adieu_connections_open", "gauge", "Connections that are open.");
-        for (relay, open) in open {
-            self.sample("adieu_connections_open", &[("relay", relay)], open.connections);
+        for (relay, of) in relays {
+            self.sample("adieu_connections_open", &[("relay", relay)], of.open());
         }
         self.family("adieu_half_open", "gauge", "Open connections of which one side has ended its stream.");
         for (relay, open) in open {
