@@ -40,6 +40,20 @@ impl Identity {
     }
 }
 
+/// Where files may be left: the [shared](Authority::shared) authority is never dropped, so its directory stays. A program that cargo has
+/// built uses `tmp` in the build's directory, as CARGO_TARGET_TMPDIR is for integration tests, and `cargo clean` removes it. Any other uses
+/// the system's.
+fn directory_of_the_build() -> PathBuf {
+    let own = || {
+        let program = std::env::current_exe().ok()?;
+        // cargo marks the directory of a build: <https://bford.info/cachedir/>.
+        let build = program.ancestors().find(|directory| directory.join("CACHEDIR.TAG").is_file())?;
+        let directory = build.join("tmp");
+        std::fs::create_dir_all(&directory).ok().map(|()| directory)
+    };
+    own().unwrap_or_else(std::env::temp_dir)
+}
+
 impl Authority {
     /// The one of this process.
     ///
@@ -63,7 +77,7 @@ impl Authority {
         parameters.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate().map_err(io::Error::other)?;
         let issuer = CertifiedIssuer::self_signed(parameters, key).map_err(io::Error::other)?;
-        let directory = tempfile::Builder::new().prefix("adieu-tls-").tempdir()?;
+        let directory = tempfile::Builder::new().prefix("adieu-tls-").tempdir_in(directory_of_the_build())?;
         std::fs::write(directory.path().join("ca.pem"), issuer.pem())?;
         Ok(Self { issuer, directory })
     }
