@@ -119,6 +119,11 @@ impl SocketOptions {
         }
     }
 
+    /// The one network interface that is to be used.
+    pub(crate) fn interface(&self) -> Option<&str> {
+        self.interface.as_deref()
+    }
+
     /// What the library is asked for. What was not asked for is left at its default.
     pub(crate) fn asked(&self) -> adieu::SocketOptions {
         let mut options = adieu::SocketOptions::new();

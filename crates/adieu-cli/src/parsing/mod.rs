@@ -43,6 +43,11 @@ pub(crate) fn parse(
     })
 }
 
+/// An error of clap's in one sentence, for what is not a command line but is read as one.
+pub(crate) fn in_a_sentence(error: &Error) -> String {
+    Told::of(error, &[]).sentence
+}
+
 /// Says what clap has to say: the help and the version on stdout, an error as we say ours.
 pub(crate) fn say(error: &Error, words: &[OsString]) -> ExitStatus {
     if !error.use_stderr() {

@@ -2,6 +2,7 @@
 
 use crate::relay::{refusing, upstream};
 use crate::{Server, adieu, run, text, until};
+use adieu_testkit::tls::authority::Authority;
 #[cfg(target_os = "linux")]
 use adieu_testkit::{namespace, skip};
 use rustix::process::Signal;
@@ -94,16 +95,138 @@ fn a_file_that_is_right_is_said_to_be_and_one_that_is_wrong_says_where() {
     }
     config.write(&(relay("127.0.0.1:1", "127.0.0.1:9") + "cert = \"site.pem\"\n"));
     let said = text(&config.check().stderr);
-    assert!(said.contains("line 1: 'cert' needs its 'key'"), "{said}");
+    assert!(said.contains("line 4: 'cert' needs its 'key'"), "{said}");
     // What only the plan of a relay finds has its line too.
     config.write(&(relay("127.0.0.1:1", "127.0.0.1:9") + "\n" + &relay("127.0.0.1:1", "udp://127.0.0.1:9")));
     let said = text(&config.check().stderr);
-    assert!(said.contains("line 5: ") && said.contains("UDP"), "{said}");
+    assert!(said.contains("line 7: 'to': ") && said.contains("UDP"), "{said}");
     config.write(&(relay("127.0.0.1:1", "127.0.0.1:9") + &relay("127.0.0.1:1", "127.0.0.1:8")));
     let said = text(&config.check().stderr);
-    assert!(said.contains("line 4: it listens where the relay of line 1 does"), "{said}");
+    assert!(said.contains("line 5: 'listen': it listens where the relay of line 1 does"), "{said}");
     let missing = run(&["relay", "--check", "--config", "/nonexistent/relay.toml"], b"");
-    assert_eq!(missing.status.code(), Some(2), "{}", text(&missing.stderr));
+    let said = text(&missing.stderr);
+    assert_eq!(missing.status.code(), Some(2), "{said}");
+    assert!(said.contains("cannot read /nonexistent/relay.toml: ") && !said.contains("os error"), "{said}");
+}
+
+#[test]
+fn each_error_of_a_file_is_a_sentence_with_its_line_and_its_key() {
+    let one = relay("127.0.0.1:8000", "127.0.0.1:9000");
+    let config = Config::of("");
+    for (file, told) in [
+        (
+            "log = 3\n".to_owned() + &one,
+            "line 1: 'log' must be a text that is not empty, such as log = \"relay.jsonl\"",
+        ),
+        (
+            "metrics = \"udp://a:1\"\n".to_owned() + &one,
+            "line 1: 'metrics' is served over HTTP: give host:port",
+        ),
+        (
+            "metrics = \"127.0.0.1:8000\"\n".to_owned() + &one,
+            "line 1: 'metrics': metrics cannot be served on",
+        ),
+        ("log = \"/nonexistent/log\"\n".to_owned() + &one, "line 1: 'log': cannot write the log to"),
+        (one.clone() + "[other]\n", "line 4: 'other' is not known here: at the top of the file are"),
+        (one.clone() + "listen = \":1\"\n", "line 4: 'listen' stands twice in this table"),
+        (one.clone() + "name \"a\"\n", "line 4: this is not TOML: "),
+        (one.clone() + "name = \"\"\n", "line 4: 'name' is empty: write a value, or leave the key out"),
+        (one.clone() + "allow = []\n", "line 4: 'allow' is an empty list: write a value"),
+        (
+            one.clone() + "allow = [\n\"::1\",\n\"x\"]\n",
+            "line 6: invalid value 'x' for 'allow': write a network",
+        ),
+        (
+            one.clone() + "balance = \"lest\"\n",
+            "line 4: invalid value 'lest' for 'balance': did you mean least?",
+        ),
+        (one.clone() + "fault-seed = 3\n", "line 4: 'fault-seed': 'fault' is missing"),
+        (one.clone() + "ipv4 = true\nipv6 = true\n", "line 4: 'ipv4' and 'ipv6' cannot be used together"),
+        (one.clone() + "ca = \"roots.pem\"\n", "line 4: 'ca' is for upstreams with TLS"),
+        (one.clone() + "route = \"a\"\n", "line 4: 'route' a: write NAME=TO"),
+        (
+            one.clone() + "mark = 1\n",
+            "line 4: 'mark' is not known: the keys are the options of 'adieu relay'",
+        ),
+        (relay("127.0.0.1", "127.0.0.1:9"), "line 2: 'listen': '127.0.0.1' is not an endpoint"),
+        (relay("127.0.0.1:8000", "nope"), "line 3: 'to': 'nope' is not an endpoint"),
+        (relay("127.0.0.1:8000", "127.0.0.1:8000"), "line 3: 'to': it would connect to itself"),
+        (
+            relay("unix:/nonexistent/a/b", "127.0.0.1:9"),
+            "line 2: 'listen': cannot listen on unix:/nonexistent/a/b",
+        ),
+        (
+            format!("{one}name = \"a\"\n{}name = \"a\"\n", relay("127.0.0.1:8001", "127.0.0.1:9")),
+            "line 8: it has the name of the relay of line 1, 'a': give it another with 'name'",
+        ),
+    ] {
+        config.write(&file);
+        let output = config.check();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{file}{said}");
+        let expected = format!("adieu: {}: {told}", config.path().display());
+        assert!(said.starts_with(&expected) && said.lines().count() == 1, "{expected}\n{said}");
+    }
+    std::fs::write(config.path(), b"\n# \xff\n").expect("there is room");
+    let said = text(&config.check().stderr);
+    assert!(said.contains("relay.toml: line 2: this is not UTF-8"), "{said}");
+}
+
+/// A key that belongs to another certificate, and files that are not there: the error has the line of the one that is wrong.
+#[test]
+fn certificates_that_cannot_be_used_are_told_with_their_line() {
+    let config = Config::of("");
+    let one = Authority::shared().issue(&["localhost"]).expect("it can be made");
+    let another = Authority::shared().issue(&["localhost"]).expect("it can be made");
+    let (cert, other) = (&*one.files.0, &*another.files.1);
+    for (cert, key, told) in [
+        (cert, other, "line 4: 'cert': TLS cannot be spoken: the certificate and its key cannot be used"),
+        (
+            cert,
+            Path::new("/nonexistent/key"),
+            "line 5: 'key': TLS cannot be spoken: cannot read /nonexistent/key",
+        ),
+        (
+            Path::new("/nonexistent/cert"),
+            other,
+            "line 4: 'cert': TLS cannot be spoken: cannot read /nonexistent/cert",
+        ),
+    ] {
+        let keys = format!("cert = \"{}\"\nkey = \"{}\"\n", cert.display(), key.display());
+        config.write(&(relay("127.0.0.1:8000", "127.0.0.1:9000") + &keys));
+        let output = config.check();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(told), "{told}\n{said}");
+    }
+}
+
+#[test]
+fn what_an_upstream_lacks_now_is_a_warning() {
+    let config = Config::of(
+        "[[relay]]\nlisten = \"127.0.0.1:8000\"\nto = [\n\"unix:/nonexistent/s\",\n\"no.such.name.invalid:1\",\n]\n",
+    );
+    let output = config.check();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for warning in [
+        "line 4: 'to': cannot connect to unix:/nonexistent/s now: there is no directory /nonexistent",
+        "line 4: 'to': cannot connect to no.such.name.invalid:1 now: ",
+    ] {
+        let expected = format!("adieu: warning: {}: {warning}", config.path().display());
+        assert!(said.contains(&expected), "{expected}\n{said}");
+    }
+    assert!(said.ends_with("adieu: 1 relay, and nothing is wrong, but there are 2 warnings\n"), "{said}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interface_that_is_not_there_is_found() {
+    let check = |name: &str| run(&["relay", ":0", "127.0.0.1:9", "--check", "--interface", name], b"");
+    let output = check("nosuchinterf");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("this machine has no network interface nosuchinterf"));
+    assert_eq!(check("lo").status.code(), Some(0));
 }
 
 /// Where the administrator says that sockets of IPv6 take no clients of IPv4.

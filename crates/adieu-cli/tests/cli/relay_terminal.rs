@@ -109,7 +109,7 @@ fn relays_of_a_file_that_feed_each_other_or_overlap_are_told_with_their_lines() 
             + &relay(other, "to = [\"192.0.2.1:1\", \"127.0.0.1:8000\"]")),
     );
     assert_eq!(status, Some(2), "{said}");
-    assert!(said.contains("line 1: its clients would be passed round and round"), "{said}");
+    assert!(said.contains("line 3: 'to': its clients would be passed round and round"), "{said}");
     assert!(said.contains("the relay of line 4, and that to 127.0.0.1:8000"), "{said}");
     // By its name a client gets out.
     let first = relay(one, "to = \"192.0.2.1:1\"\nroute = \"x.test=127.0.0.1:8001\"");
@@ -130,7 +130,10 @@ fn relays_of_a_file_that_feed_each_other_or_overlap_are_told_with_their_lines() 
     ] {
         let (status, said) = check(&(relay(one, to) + &relay(second, to)));
         assert_eq!(status, Some(if is_right { 0 } else { 2 }), "{second}: {said}");
-        assert!(is_right || said.contains("line 4: it listens where the relay of line 1 does"), "{said}");
+        assert!(
+            is_right || said.contains("line 5: 'listen': it listens where the relay of line 1 does"),
+            "{said}"
+        );
     }
     let (status, said) = check(&("metrics = \":8000\"\n".to_owned() + &relay(one, to)));
     assert!(status == Some(2) && said.contains("the relay of line 2 listens there"), "{said}");
@@ -181,7 +184,7 @@ fn what_a_start_would_fail_at_is_found_without_starting() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_relay_whose_socket_was_passed_does_not_connect_to_itself() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = adieu_testkit::places::listener();
     let address = listener.local_addr().expect("bound").to_string();
     let pass = "export LISTEN_PID=$$ LISTEN_FDS=1; exec 3<&0 </dev/null; exec \"$0\" \"$@\"";
     let mut command = Command::new("sh");

@@ -1,12 +1,17 @@
-//! `--check`: what a start would fail at, beyond what makes no plan, as far as it can be found without binding anything.
+//! `--check`: what a start would fail at, beyond what makes no plan, as far as it can be found without binding anything; and, as
+//! warnings, what its upstreams lack now and may have by then.
 //!
 //! Nothing is created, written or connected to. That a port is taken is not looked for: most often by the relay itself, which runs.
 
+use super::config_file::Wrong;
+use super::described::Described;
+use super::names::{self, Unresolved};
 use super::plan::{Origin, Plan};
-use super::together::is_of_this_machine;
+use super::together::{is_of_this_machine, upstreams};
 use crate::exit::ExitStatus;
 use crate::printer::{answer, complain};
 use adieu::{Endpoint, describe_error};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::net::IpAddr;
@@ -15,15 +20,23 @@ use std::path::Path;
 /// Says what is wrong, or that nothing is.
 pub(super) fn run(plan: &Plan) -> ExitStatus {
     let wrong = wrong(plan);
-    if wrong.is_empty() {
-        let s = if plan.relays.len() == 1 { "" } else { "s" };
-        answer(&format!("{} relay{s}, and nothing is wrong", plan.relays.len()));
-        return ExitStatus::Success;
-    }
     for what in &wrong {
         complain(what);
     }
-    ExitStatus::Usage
+    let warnings = warnings(plan);
+    for what in &warnings {
+        answer(&format!("warning: {what}"));
+    }
+    if !wrong.is_empty() {
+        return ExitStatus::Usage;
+    }
+    let counted = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let but = match warnings.len() {
+        0 => String::new(),
+        n => format!(", but there {} {}", if n == 1 { "is" } else { "are" }, counted(n, "warning")),
+    };
+    answer(&format!("{}, and nothing is wrong{but}", counted(plan.relays.len(), "relay")));
+    ExitStatus::Success
 }
 
 fn wrong(plan: &Plan) -> Vec<String> {
@@ -31,20 +44,97 @@ fn wrong(plan: &Plan) -> Vec<String> {
     let files = files.into_iter().filter_map(|(what, path)| {
         let path = path.as_deref()?;
         let error = can_append(path).err()?;
-        Some(format!("cannot write {what} to {}: {}", path.display(), describe_error(&error)))
-    });
-    let relays = plan.relays.iter().filter_map(|relay| {
-        let what = cannot_listen(&relay.config.listen)?;
-        let place = match (&plan.origin, relay.line) {
-            (Origin::File(file), Some(line)) => Some(format!("{}: line {line}: ", file.path.display())),
-            _ => None,
+        let what = format!("cannot write {what} to {}: {}", path.display(), describe_error(&error));
+        let in_file = match &plan.origin {
+            Origin::File(file) => file.of_log(path, &what),
+            Origin::CommandLine(_) => None,
         };
-        Some(format!("{}cannot listen on {}: {what}", place.unwrap_or_default(), relay.config.listen))
+        Some(in_file.unwrap_or(what))
+    });
+    let relays = plan.relays.iter().flat_map(|relay| {
+        let interface = no_interface(relay).map(|what| at_key(plan, relay, "interface", &what));
+        let listen = cannot_listen(&relay.config.listen).map(|what| {
+            let what = format!("cannot listen on {}: {what}", relay.config.listen);
+            at_key(plan, relay, "listen", &what)
+        });
+        [interface, listen].into_iter().flatten()
     });
     let metrics = plan.metrics.iter().filter_map(|endpoint| {
-        Some(format!("cannot serve metrics on {endpoint}: {}", cannot_listen(endpoint)?))
+        let what = format!("cannot serve metrics on {endpoint}: {}", cannot_listen(endpoint)?);
+        let in_file = match &plan.origin {
+            Origin::File(file) => file.of_metrics(endpoint, &what),
+            Origin::CommandLine(_) => None,
+        };
+        Some(in_file.unwrap_or(what))
     });
     files.chain(relays).chain(metrics).collect()
+}
+
+/// What upstreams lack: an address of their name, or the directory of their socket. A relay starts without either, and looks again for
+/// each client.
+fn warnings(plan: &Plan) -> Vec<String> {
+    let hosts: BTreeSet<&str> =
+        plan.relays.iter().flat_map(|relay| upstreams(&relay.config)).filter_map(name_of).collect();
+    let unresolved: BTreeMap<&str, Unresolved> = names::unresolved(&hosts);
+    let lacks = |endpoint: &Endpoint| match endpoint {
+        Endpoint::Unix { path } if !fs::metadata(directory(path)).is_ok_and(|there| there.is_dir()) => {
+            Some(format!("there is no directory {}", directory(path).display()))
+        }
+        _ => name_of(endpoint).and_then(|host| unresolved.get(host)).map(|why| match why {
+            Unresolved::Failed(error) => error.clone(),
+            Unresolved::Late => format!("its name was not resolved within {} s", names::LIMIT.as_secs()),
+        }),
+    };
+    let of_relay = |relay: &Described| -> Vec<String> {
+        let own = relay.config.upstreams.iter().map(|upstream| ("to", upstream));
+        let of_routes = relay.config.routes.all.iter().flat_map(|route| &route.upstreams);
+        let all = own.chain(of_routes.map(|upstream| ("route", upstream)));
+        let lacking = all.filter_map(|(key, upstream)| Some((key, upstream, lacks(&upstream.endpoint)?)));
+        lacking
+            .map(|(key, upstream, why)| {
+                at_key(plan, relay, key, &format!("cannot connect to {} now: {why}", upstream.endpoint))
+            })
+            .collect()
+    };
+    let all: Vec<String> = plan.relays.iter().flat_map(of_relay).collect();
+    let mut seen = BTreeSet::new();
+    all.into_iter().filter(|warning| seen.insert(warning.clone())).collect()
+}
+
+/// The name that stands for addresses, if there is one.
+fn name_of(endpoint: &Endpoint) -> Option<&str> {
+    match endpoint {
+        Endpoint::Tcp { host, .. } | Endpoint::Tls { host, .. } => {
+            Some(&**host).filter(|host| !host.is_empty() && host.parse::<IpAddr>().is_err())
+        }
+        _ => None,
+    }
+}
+
+/// What is wrong with a relay, with the line of its key if it stands in a file.
+fn at_key(plan: &Plan, relay: &Described, key: &str, what: &str) -> String {
+    match (&plan.origin, &relay.lines) {
+        (Origin::File(file), Some(lines)) => file.in_line(&Wrong::of_key(key, lines.of(key), what)),
+        _ => what.to_owned(),
+    }
+}
+
+/// What is wrong with the interface that its sockets are to use.
+#[cfg(target_os = "linux")]
+fn no_interface(relay: &Described) -> Option<String> {
+    let name = relay.interface.as_deref()?;
+    let socket = std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0)).ok()?;
+    let error = rustix::net::netdevice::name_to_index(&socket, name).err()?;
+    Some(match error {
+        rustix::io::Errno::NODEV => format!("this machine has no network interface {name}"),
+        other => format!("the network interface {name} cannot be used: {}", describe_error(&other.into())),
+    })
+}
+
+/// Elsewhere the option is refused.
+#[cfg(not(target_os = "linux"))]
+fn no_interface(_: &Described) -> Option<String> {
+    None
 }
 
 /// Whether a file can be appended to, or made.

@@ -3,6 +3,7 @@
 //! Its certificates are read here. Whether several relays agree is asked in [`together`](super::together).
 
 use super::arguments::Args;
+use super::config_file::Lines;
 use super::{foreign, service_manager};
 use crate::no_plan::NoPlan;
 use crate::options::access::{Access, NOT_OF_A_NETWORK};
@@ -28,8 +29,10 @@ pub(super) struct Described {
     pub(super) version: Option<IpVersion>,
     /// Others may listen on its port (SO_REUSEPORT).
     pub(super) shares_port: bool,
+    /// The one network interface that its sockets use.
+    pub(super) interface: Option<String>,
     /// Where it stands in the file.
-    pub(super) line: Option<usize>,
+    pub(super) lines: Option<Lines>,
 }
 
 impl Described {
@@ -112,7 +115,8 @@ impl Described {
         config.grace = args.grace.limit().unwrap_or(Duration::MAX);
         config.kept_as = service_manager::kept_as(&config.listen);
         let (version, shares_port) = (args.socket.version(), args.reuse_port);
-        Ok(Self { config, is_everywhere, access, made, version, shares_port, line: None })
+        let interface = args.socket.interface().map(str::to_owned);
+        Ok(Self { config, is_everywhere, access, made, version, shares_port, interface, lines: None })
     }
 }
 

@@ -10,6 +10,7 @@ mod described;
 mod foreign;
 mod guide;
 mod log;
+mod names;
 mod open;
 mod plan;
 mod run;

@@ -3,9 +3,9 @@
 //! Certificates are read here. Nothing is created, nothing is resolved, and nobody listens.
 
 use super::arguments::Args;
-use super::config_file::{self, ConfigFile, Table, Wrong};
+use super::config_file::{self, ConfigFile, Lines, TopLines, Wrong};
 use super::described::Described;
-use super::together;
+use super::together::{self, Found};
 use crate::no_plan::NoPlan;
 use crate::options::endpoint_of_metrics;
 use crate::options::reporting::{Kind, Reports};
@@ -45,6 +45,27 @@ pub(super) struct File {
     pub(super) path: PathBuf,
     log: Option<PathBuf>,
     metrics: Option<String>,
+    lines: TopLines,
+}
+
+impl File {
+    /// What is wrong in a line of it.
+    pub(super) fn in_line(&self, wrong: &Wrong) -> String {
+        format!("{}: {wrong}", self.path.display())
+    }
+
+    /// What is wrong with the key of the whole process that names the log, if it is the file that names it.
+    pub(super) fn of_log(&self, log: &Path, what: &str) -> Option<String> {
+        let line = self.lines.log.filter(|_| self.log.as_deref() == Some(log))?;
+        Some(self.in_line(&Wrong::of_key("log", line, what)))
+    }
+
+    /// The same of the endpoint of the metrics.
+    pub(super) fn of_metrics(&self, metrics: &Endpoint, what: &str) -> Option<String> {
+        let own = self.metrics.as_deref().and_then(|own| endpoint_of_metrics(own).ok());
+        let line = self.lines.metrics.filter(|_| own.as_ref() == Some(metrics))?;
+        Some(self.in_line(&Wrong::of_key("metrics", line, what)))
+    }
 }
 
 impl Plan {
@@ -62,7 +83,8 @@ impl Plan {
                 let read = DescribedInFile::read(path)?;
                 log = log.or_else(|| read.log.clone());
                 metrics = metrics.or_else(|| read.metrics.clone());
-                file = Some(File { path: path.clone(), log: read.log, metrics: read.metrics });
+                let DescribedInFile { log, metrics, lines, .. } = read;
+                file = Some(File { path: path.clone(), log, metrics, lines });
                 read.relays
             }
         };
@@ -76,8 +98,10 @@ impl Plan {
         if let Some(at) = &metrics
             && let Some(relay) = together::relay_at(at, &relays)
         {
-            let whose = relays[relay].line.map_or_else(|| "the relay".to_owned(), relay_of_line);
-            return Err(NoPlan::refused(format!("metrics cannot be served on {at}: {whose} listens there")));
+            let whose = relays[relay].lines.as_ref().map_or_else(|| "the relay".to_owned(), relay_of);
+            let what = format!("metrics cannot be served on {at}: {whose} listens there");
+            let in_file = file.as_ref().and_then(|file| file.of_metrics(at, &what));
+            return Err(NoPlan::refused(in_file.unwrap_or(what)));
         }
         if args.port_file.is_some() && relays.len() != 1 {
             return Err(NoPlan::refused("--port-file has room for one relay's port"));
@@ -98,6 +122,7 @@ impl Plan {
 pub(super) struct DescribedInFile {
     log: Option<PathBuf>,
     metrics: Option<String>,
+    lines: TopLines,
     pub(super) relays: Vec<Described>,
 }
 
@@ -117,28 +142,37 @@ impl DescribedInFile {
         let all = |wrong: Vec<Wrong>| NoPlan::RefusedAll {
             whys: wrong.iter().map(|wrong| format!("{}: {wrong}", path.display())).collect(),
         };
-        let ConfigFile { log, metrics, relays: tables } = ConfigFile::parse(&text).map_err(all)?;
+        let ConfigFile { log, metrics, lines, relays: tables } = ConfigFile::parse(&text).map_err(all)?;
         let mut relays: Vec<Described> = Vec::new();
         let mut wrong = Vec::new();
-        for Table { line, args } in tables {
-            match Described::new(&args) {
-                Ok(described) => relays.push(Described { line: Some(line), ..described }),
-                Err(NoPlan::Refused { why, hint }) => {
-                    let what = hint.map_or_else(|| why.clone(), |hint| format!("{why}: {hint}"));
-                    wrong.push(Wrong { line, what: config_file::with_keys(&what) });
-                }
-                Err(NoPlan::Failed { why }) => {
-                    wrong.push(Wrong { line, what: config_file::with_keys(&why) });
-                }
-                Err(other) => return Err(other),
+        for table in tables {
+            match Described::new(&table.args) {
+                Ok(described) => relays.push(Described { lines: Some(table.lines()), ..described }),
+                Err(no_plan) => match why_not(no_plan) {
+                    Ok(why) => {
+                        let again = |args: &Args| Described::new(args).err().and_then(|e| why_not(e).ok());
+                        wrong.push(table.blame(&why, again));
+                    }
+                    Err(other) => return Err(other),
+                },
             }
         }
-        let line_of = |relay: usize| relays[relay].line.unwrap_or_default();
-        for found in together::wrong(&relays, &|relay| relay_of_line(line_of(relay))) {
-            wrong.push(Wrong { line: line_of(found.relay), what: found.what });
+        let called = |relay: usize| relays[relay].lines.as_ref().map(relay_of).unwrap_or_default();
+        for Found { relay, key, what } in together::wrong(&relays, &called) {
+            let line = relays[relay].lines.as_ref().map_or(1, |lines| lines.of(key));
+            wrong.push(Wrong::of_key(key, line, &what));
         }
         wrong.sort();
-        if wrong.is_empty() { Ok(Self { log, metrics, relays }) } else { Err(all(wrong)) }
+        if wrong.is_empty() { Ok(Self { log, metrics, lines, relays }) } else { Err(all(wrong)) }
+    }
+}
+
+/// Why there is no plan, in a sentence. Otherwise it is for more than one.
+fn why_not(no_plan: NoPlan) -> Result<String, NoPlan> {
+    match no_plan {
+        NoPlan::Refused { why, hint: Some(hint) } => Ok(format!("{why}: {hint}")),
+        NoPlan::Refused { why, hint: None } | NoPlan::Failed { why } => Ok(why),
+        other => Err(other),
     }
 }
 
@@ -158,8 +192,8 @@ impl CommandLine {
     }
 }
 
-fn relay_of_line(line: usize) -> String {
-    format!("the relay of line {line}")
+fn relay_of(lines: &Lines) -> String {
+    format!("the relay of line {}", lines.table)
 }
 
 /// The one relay of a command line, unless it is at odds with itself.

@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct Found {
     /// Its place among them.
     pub(super) relay: usize,
+    /// The key of the file that says it.
+    pub(super) key: &'static str,
     pub(super) what: String,
 }
 
@@ -46,7 +48,7 @@ fn same_names(relays: &[Described], called: &dyn Fn(usize) -> String, found: &mu
         {
             let what =
                 format!("it has the name of {}, '{name}': give it another with 'name'", called(*first));
-            found.push(Found { relay, what });
+            found.push(Found { relay, key: "name", what });
         }
         names.entry(name).or_insert(relay);
     }
@@ -70,11 +72,11 @@ fn same_places(
         if let Some(first) = before.into_iter().find(is_the_same) {
             let (there, first) = (&relays[*first].config.listen, called(*first));
             let what = if *there == described.config.listen {
-                format!("it listens where {first} does")
+                format!("it listens where {first} does: give it another address or port")
             } else {
                 format!("it listens where {first} does: {there} and {} overlap", described.config.listen)
             };
-            found.push(Found { relay, what });
+            found.push(Found { relay, key: "listen", what });
         }
     }
 }
@@ -129,7 +131,9 @@ fn circles(
                     )
                 }
             };
-            found.push(Found { relay: *relay, what });
+            // It leads there by an upstream of its own, or of a route.
+            let key = if relays[*relay].config.upstreams.is_empty() { "route" } else { "to" };
+            found.push(Found { relay: *relay, key, what });
         }
     }
 }
@@ -190,7 +194,8 @@ fn name_after(config: &RelayConfig, to: &Endpoint, name: Option<&String>) -> Opt
     }
 }
 
-fn upstreams(config: &RelayConfig) -> impl Iterator<Item = &Endpoint> {
+/// All upstreams of a relay, those of its routes too.
+pub(super) fn upstreams(config: &RelayConfig) -> impl Iterator<Item = &Endpoint> {
     let of_routes = config.routes.all.iter().flat_map(|route| &route.upstreams);
     config.upstreams.iter().chain(of_routes).map(|upstream| &upstream.endpoint)
 }
