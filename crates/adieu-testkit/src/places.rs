@@ -43,6 +43,22 @@ pub fn listener() -> TcpListener {
     listener
 }
 
+/// A listener on a new Unix socket, bounded as [`listener`] is.
+///
+/// # Panics
+///
+/// If the socket cannot be made.
+///
+/// # Platforms
+///
+/// Unix.
+#[cfg(unix)]
+pub fn unix_listener(path: &Path) -> std::os::unix::net::UnixListener {
+    let listener = std::os::unix::net::UnixListener::bind(path).expect("a socket can be made there");
+    SockRef::from(&listener).set_read_timeout(Some(BOUND)).expect("a time limit can be set");
+    listener
+}
+
 /// A port of loopback where nobody listens, for a program that cannot choose one and tell. It is below those that the kernel hands
 /// out, so no other test is given it meanwhile.
 ///

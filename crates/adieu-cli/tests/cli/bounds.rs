@@ -1,14 +1,11 @@
 //! Nothing blocks beyond its bound, and nobody holds up others.
 
 use crate::{BOUND, Server, adieu, ask, text};
+use adieu_testkit::waits::is_reset;
 use rustix::process::Signal;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::process::Stdio;
-
-fn is_reset(mut stream: TcpStream) -> bool {
-    stream.read_to_end(&mut Vec::new()).is_err_and(|error| error.kind() == ErrorKind::ConnectionReset)
-}
 
 /// A read that ended without an end. A signal for this process, of a child that has ended, comes in between.
 fn is_still_open(error: &std::io::Error) -> bool {
@@ -26,7 +23,7 @@ fn a_client_that_is_silent_ends_by_the_idle_timeout_whatever_our_input_waits_for
         let server = Server::of_with(command.args(*args), stdin.into(), Stdio::piped());
         let mut stream = server.connect();
         stream.write_all(b"x").expect("the server takes it");
-        assert!(is_reset(stream), "{args:?}");
+        assert!(is_reset(&stream), "{args:?}");
         let (status, _, said) = server.finish();
         assert_eq!(status.code(), Some(5), "{args:?}: {said}");
     }
@@ -39,7 +36,7 @@ fn a_client_that_says_nothing_holds_no_place_of_a_service() {
         Server::start(&["--keep-open", "--echo", "--max-connections", "1", "--first-byte-timeout", "100ms"]);
     let silent = server.connect();
     let mut speaking = server.connect();
-    assert!(is_reset(silent));
+    assert!(is_reset(&silent));
     speaking.write_all(b"x").expect("the server takes it");
     speaking.read_exact(&mut [0; 1]).expect("the server answers");
     // Only the first byte is bounded.
@@ -90,7 +87,7 @@ fn once_a_byte_has_passed_nobody_else_is_accepted() {
 #[test]
 fn a_stdin_that_is_no_file_is_polled() {
     use rustix::event::{EventfdFlags, eventfd};
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback is there");
+    let listener = adieu_testkit::places::listener();
     let address = listener.local_addr().expect("bound").to_string();
     let event = eventfd(0, EventfdFlags::CLOEXEC).expect("an eventfd can be made");
     let changes =

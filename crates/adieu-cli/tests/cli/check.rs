@@ -103,8 +103,7 @@ fn each_endpoint_has_a_line_in_the_order_of_the_command_line() {
 #[test]
 fn a_word_may_have_many_ports() {
     in_own_network("a_word_may_have_many_ports", || {
-        let servers: Vec<TcpListener> =
-            (0..3).map(|_| TcpListener::bind("127.0.0.1:0").expect("loopback")).collect();
+        let servers: Vec<TcpListener> = (0..3).map(|_| adieu_testkit::places::listener()).collect();
         let mut ports: Vec<u16> =
             servers.iter().map(|server| server.local_addr().expect("it has one").port()).collect();
         ports.sort_unstable();
@@ -178,7 +177,7 @@ fn a_server_sees_a_client_that_leaves() {
 /// Whether the reset comes before our system has told us of the connection or after, it is the same server.
 #[test]
 fn a_server_that_resets_at_once_is_open_and_that_is_said() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = adieu_testkit::places::listener();
     let address = listener.local_addr().expect("it has one").to_string();
     std::thread::spawn(move || {
         for stream in listener.incoming() {

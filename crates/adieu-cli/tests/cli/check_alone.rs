@@ -4,7 +4,6 @@
 use crate::{ADIEU, text};
 use adieu_testkit::skip;
 use std::io;
-use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
 
 /// Hides what a system has. The user may still read the way to the binary, wherever that was built.
@@ -35,7 +34,7 @@ fn alone(test: &str, redirections: &str, args: &[&str]) -> Option<Output> {
 
 /// A server that ends each connection. Its port.
 fn server() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = adieu_testkit::places::listener();
     let port = listener.local_addr().expect("it is bound").port();
     std::thread::spawn(move || listener.incoming().for_each(drop));
     port

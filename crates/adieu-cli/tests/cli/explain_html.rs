@@ -5,7 +5,7 @@ use adieu_testkit::skip;
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -158,7 +158,7 @@ struct Pages {
 
 impl Pages {
     fn start(pages: Vec<(&'static str, String)>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let listener = adieu_testkit::places::listener();
         let port = listener.local_addr().expect("it is bound").port();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&asked);

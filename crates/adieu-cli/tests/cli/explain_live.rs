@@ -72,7 +72,7 @@ fn is_held_by_us(found: &Value, stream: &TcpStream) -> bool {
 #[test]
 fn both_sides_of_a_leak_are_found() {
     in_own_network("both_sides_of_a_leak_are_found", || {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let listener = adieu_testkit::places::listener();
         let (mut client, server) = pair(&listener);
         let (client_address, server_address) = addresses(&client);
         client.write_all(b"ten bytes!").expect("connected");
@@ -146,7 +146,7 @@ fn a_program_that_waits_after_its_own_end_is_the_owner() {
 #[test]
 fn bytes_that_a_peer_does_not_read_are_counted() {
     in_own_network("bytes_that_a_peer_does_not_read_are_counted", || {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let listener = adieu_testkit::places::listener();
         let (mut client, server) = pair(&listener);
         let (client_address, server_address) = addresses(&client);
         client.set_nonblocking(true).expect("it can be set");
@@ -225,7 +225,7 @@ fn an_end_that_nobody_acknowledges_is_in_last_ack() {
 #[test]
 fn a_watch_shows_another_programs_leak_grow_and_when_it_is_full() {
     in_own_network("a_watch_shows_another_programs_leak_grow_and_when_it_is_full", || {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let listener = adieu_testkit::places::listener();
         let port = listener.local_addr().expect("an address").port();
         // A shell that opens a connection for each line that it is given, and closes none.
         let script = "ulimit -n 64; while read -r fd; do eval \"exec $fd<>/dev/tcp/127.0.0.1/$0\"; done";
@@ -283,7 +283,7 @@ fn a_watch_shows_another_programs_leak_grow_and_when_it_is_full() {
 #[test]
 fn a_watch_draws_a_terminal_over_and_over() {
     in_own_network("a_watch_draws_a_terminal_over_and_over", || {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let listener = adieu_testkit::places::listener();
         let mut left = TcpStream::connect(listener.local_addr().expect("an address")).expect("it listens");
         drop(listener.accept().expect("it connects"));
         assert_eq!(left.read(&mut [0; 1]).expect("the peer has ended"), 0);

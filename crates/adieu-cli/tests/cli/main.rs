@@ -81,13 +81,14 @@ mod voice;
 mod ways;
 
 use adieu_testkit::places;
+pub(crate) use adieu_testkit::waits::until;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub(crate) const ADIEU: &str = env!("CARGO_BIN_EXE_adieu");
 
@@ -124,15 +125,6 @@ pub(crate) fn bounded(child: &Child) -> impl Drop + use<> {
         }
     });
     Over(Some(over))
-}
-
-/// Waits for what nothing wakes anybody for: a file's name, another process's state.
-pub(crate) fn until(otherwise: &str, mut is_so: impl FnMut() -> bool) {
-    let end = Instant::now() + BOUND;
-    while !is_so() {
-        assert!(Instant::now() < end, "{otherwise}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 /// What this process has mapped, once each of its threads waits for something: one that begins maps its own memory.

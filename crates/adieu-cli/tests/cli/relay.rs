@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 /// A relay with a log.
@@ -278,7 +278,7 @@ fn a_killed_relay_resets_both_sides() {
 fn unix_sockets_stand_on_either_side() {
     let directory = tempfile::tempdir().expect("there is room");
     let path = |name: &str| directory.path().join(name);
-    let listener = UnixListener::bind(path("up")).expect("a new path");
+    let listener = places::unix_listener(&path("up"));
     let up = format!("unix:{}", path("up").display());
     let front = format!("unix:{}", path("front").display());
     let relay = Relay::start_at(&front, &[&up], &["--nodelay", "on"]);

@@ -38,7 +38,7 @@ pub(crate) fn proxy(to: &str, harm: Harm) -> (String, std::thread::JoinHandle<()
 
 /// The same for one connection after the other.
 pub(crate) fn proxies(to: &str, harms: Vec<Harm>) -> (String, std::thread::JoinHandle<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = adieu_testkit::places::listener();
     let address = listener.local_addr().expect("it has one").to_string();
     let to = to.to_owned();
     let thread = std::thread::spawn(move || {

@@ -209,7 +209,7 @@ fn an_abstract_name_is_an_error_where_there_is_none() {
 #[test]
 fn an_abort_over_a_unix_socket_is_not_called_a_reset() {
     let (_directory, path, endpoint) = place();
-    let listener = UnixListener::bind(&path).expect("a new path");
+    let listener = adieu_testkit::places::unix_listener(&path);
     let output = {
         let mut child = adieu(&["connect", &endpoint, "-v", "--deadline", "200ms"])
             .stdin(Stdio::piped())

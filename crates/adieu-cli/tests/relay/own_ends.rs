@@ -2,16 +2,9 @@
 
 use super::{listener, relay_to};
 use adieu_testkit::places;
-use adieu_testkit::waits::patient;
+use adieu_testkit::waits::{is_reset, patient};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-
-/// Nothing came, and then a reset.
-fn is_reset(mut stream: &TcpStream, who: &str) {
-    let mut got = Vec::new();
-    let end = stream.read_to_end(&mut got).map_err(|error| error.kind());
-    assert_eq!((got.len(), end), (0, Err(ErrorKind::ConnectionReset)), "{who}");
-}
 
 fn anywhere() -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
@@ -26,7 +19,7 @@ fn a_client_without_an_upstream_is_reset() {
         let client = patient(TcpStream::connect(front).expect("it listens"));
         // What it has sent makes no difference. A reset that is there already is told once: to the call that comes first.
         match (&client).write_all(b"request") {
-            Ok(()) => is_reset(&client, "the client"),
+            Ok(()) => assert!(is_reset(&client), "the client"),
             Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "the client"),
         }
         let told = relay.stop().expect("it ends").told.expect("it has a log");
@@ -41,8 +34,8 @@ fn two_silent_sides_are_reset_after_the_idle_time() {
     let (relay, front, _directory) = relay_to(address, &["--idle-timeout", "200ms"]);
     let client = patient(TcpStream::connect(front).expect("it listens"));
     let server = patient(upstream.accept().expect("the relay connects").0);
-    is_reset(&client, "the client");
-    is_reset(&server, "the upstream program");
+    assert!(is_reset(&client), "the client");
+    assert!(is_reset(&server), "the upstream program");
     let told = relay.stop().expect("it ends").told.expect("it has a log");
     assert_eq!(told[0].ending, "timed_out", "{told:?}");
 }
@@ -60,6 +53,6 @@ fn a_relay_that_is_killed_resets_both_sides() {
     client.read_exact(&mut [0]).expect("passed on");
     // SIGKILL.
     drop(relay);
-    is_reset(&client, "the client");
-    is_reset(&server, "the upstream program");
+    assert!(is_reset(&client), "the client");
+    assert!(is_reset(&server), "the upstream program");
 }

@@ -80,7 +80,7 @@ pub(crate) fn crafted_into(storage: &mut Storage<'_>, frames: &[u8]) -> Transfer
         let _ = peer.shutdown(std::net::Shutdown::Write);
         let _ = peer.read_to_end(&mut Vec::new());
     });
-    let mut wire = Wire::new(listener.accept().expect("somebody connects"), None);
+    let mut wire = Wire::new(crate::support::accept(&listener), None);
     let outcome = adieu_transfer::receive(&mut wire, storage, &ReceiveOptions::default(), &mut go_on);
     wire.finish();
     sending.join().expect("it does not panic");
@@ -194,7 +194,7 @@ fn who_speaks_something_else_is_told_apart() {
         let _ = peer.read_to_end(&mut answer);
     });
     let mut storage = Storage::at(&place.path().join("target")).expect("it can be written to");
-    let mut wire = Wire::new(listener.accept().expect("somebody connects"), None);
+    let mut wire = Wire::new(crate::support::accept(&listener), None);
     let outcome = adieu_transfer::receive(&mut wire, &mut storage, &ReceiveOptions::default(), &mut go_on);
     // It waits for an answer as long as we leave the connection open.
     drop(wire);

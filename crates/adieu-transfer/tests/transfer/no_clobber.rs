@@ -30,7 +30,7 @@ fn without_replacing(
             wire.finish();
             outcome
         });
-        let mut wire = Wire::new(listener.accept().expect("somebody connects"), None);
+        let mut wire = Wire::new(crate::support::accept(&listener), None);
         let received = adieu_transfer::receive(&mut wire, &mut storage, &how.receiving(), &mut |event| {
             at_receiver(event);
             ControlFlow::Continue(())
@@ -199,7 +199,7 @@ fn what_one_transfer_refused_is_not_said_of_the_next() {
             adieu_transfer::send(&mut wire, &sources, &How::default().sending(), &mut go_on);
             wire.finish();
         });
-        let mut wire = Wire::new(listener.accept().expect("somebody connects"), None);
+        let mut wire = Wire::new(crate::support::accept(&listener), None);
         let how = How::default().receiving();
         verdicts.push(adieu_transfer::receive(&mut wire, &mut storage, &how, &mut go_on).verdict);
         wire.finish();

@@ -101,7 +101,7 @@ impl Scene {
     fn play(&self, killed: &str, moment: &str, resume: bool) -> TransferOutcome {
         let path = if killed == "send" { &self.source } else { &self.target };
         let mut child = start(killed, self.listener.local_endpoint(), path, moment, resume);
-        let mut wire = Wire::new(self.listener.accept().expect("it connects"), None);
+        let mut wire = Wire::new(crate::support::accept(&self.listener), None);
         let how = How { resume, ..How::default() };
         let outcome = if killed == "send" {
             let mut storage = Storage::at(&self.target).expect("it can be written to");

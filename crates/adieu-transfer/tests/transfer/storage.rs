@@ -215,7 +215,7 @@ fn with_a_growing_file(
             adieu_transfer::send(&mut wire, &sources, &asking, &mut grow);
             wire.finish();
         });
-        let mut wire = Wire::new(listener.accept().expect("it comes"), None);
+        let mut wire = Wire::new(crate::support::accept(&listener), None);
         let keeping = How { resume: keeps, ..How::default() }.receiving();
         let received = adieu_transfer::receive(&mut wire, storage, &keeping, &mut go_on);
         wire.finish();

@@ -1,7 +1,7 @@
 //! Places, contents, and a whole transfer in this process.
 
 use crate::memory::{BOUND, End, Fault, Killed, pair, silence_kills};
-use adieu::{ConnectOptions, Endpoint, Limits, ListenOptions, Listener};
+use adieu::{ConnectOptions, Connection, Endpoint, Limits, ListenOptions, Listener};
 use adieu_transfer::{
     ReceiveOptions, Secret, SendOptions, Sources, Storage, TransferEvent, TransferOutcome, Wire,
 };
@@ -164,7 +164,7 @@ pub(crate) fn over_tcp(
             wire.finish();
             outcome
         });
-        let mut wire = Wire::new(listener.accept().expect("somebody connects"), None);
+        let mut wire = Wire::new(accept(&listener), None);
         let received = adieu_transfer::receive(&mut wire, &mut storage, &how.receiving(), &mut |event| {
             at_receiver(event);
             ControlFlow::Continue(())
@@ -172,6 +172,11 @@ pub(crate) fn over_tcp(
         wire.finish();
         (sending.join().expect("it does not panic"), received)
     })
+}
+
+/// The next client. A test to which nobody connects fails.
+pub(crate) fn accept(listener: &Listener) -> Connection {
+    listener.accept_within(BOUND).expect("it listens").expect("somebody connects")
 }
 
 /// Every file that is a partial, below a directory.

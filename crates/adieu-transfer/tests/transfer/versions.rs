@@ -72,7 +72,7 @@ pub(crate) fn received(target: &Path, version: u8, sender: impl FnOnce(Peer) + S
             sender(Peer::new(stream, hello(PeerRole::Sender, version)));
         });
         let mut storage = Storage::at(target).expect("the target can be written to");
-        let mut wire = Wire::new(listener.accept().expect("somebody connects"), None);
+        let mut wire = Wire::new(crate::support::accept(&listener), None);
         let ignore = &mut go_on;
         let outcome = adieu_transfer::receive(&mut wire, &mut storage, &ReceiveOptions::default(), ignore);
         wire.finish();

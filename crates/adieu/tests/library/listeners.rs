@@ -90,11 +90,15 @@ impl AnyListener {
         }
     }
 
+    /// The next client. A test to which nobody connects fails.
     fn accept(&self) -> Result<Open, ListenError> {
         match self {
-            Self::Blocking(listener) => listener.accept().map(Open::Blocking),
+            Self::Blocking(listener) => {
+                listener.accept_within(BOUND).map(|one| Open::Blocking(one.expect("somebody connects")))
+            }
             Self::Tokio(runtime, listener) => {
-                let connection = runtime.block_on(listener.accept())?;
+                let accepted = async { tokio::time::timeout(BOUND, listener.accept()).await };
+                let connection = runtime.block_on(accepted).expect("somebody connects")?;
                 Ok(Open::Tokio(Rc::clone(runtime), connection))
             }
         }
@@ -172,7 +176,7 @@ fn what_cannot_be_listened_on_is_a_clear_error() {
             let error = arm.listen_on(socket, &ListenOptions::new()).err().expect("it cannot be");
             (error.cause().clone(), error.to_string())
         };
-        let bound = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let bound = adieu_testkit::places::listener();
         let mut client = TcpStream::connect(bound.local_addr().expect("bound")).expect("it listens");
         let (connected, _) = bound.accept().expect("it has connected");
         let (cause, said) = refused(connected.into());
@@ -508,7 +512,7 @@ fn what_is_accepted_has_all_options_of_a_connection_from_the_socket_that_listens
         adieu::Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback can be listened on");
     let Endpoint::Tcp { port, .. } = *listener.local_endpoint() else { panic!("it is TCP") };
     let _client = std::net::TcpStream::connect(("127.0.0.1", port)).expect("it listens");
-    let connection = listener.accept().expect("a client waits");
+    let connection = listener.accept_within(BOUND).expect("it listens").expect("a client waits");
     let socket = connection.socket().expect("it is open");
     let socket = socket2::SockRef::from(&socket);
     assert_eq!(socket.linger().expect("it tells"), Some(Duration::ZERO));
