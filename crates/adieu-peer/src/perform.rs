@@ -369,7 +369,7 @@ fn await_unread(socket: &Socket, n: u64, control: &Control) -> Done {
 
 fn await_acknowledged(socket: &Socket, control: &Control) -> Done {
     #[cfg(unix)]
-    if socket.domain().is_ok_and(|domain| domain == socket2::Domain::UNIX) {
+    if socket.local_addr().is_ok_and(|address| address.is_unix()) {
         // What was sent stands in the other's queue. Its SIOCOUTQ counts what nobody has read.
         return Ok(());
     }

@@ -27,10 +27,8 @@
 //!
 //! Unix and Windows. [`scenario::Scenario::not_here`] says which scenarios are not for a system, and why.
 
-pub mod arguments;
 #[cfg(target_os = "linux")]
 pub mod box_between;
-pub mod judge;
 pub mod matrix;
 #[cfg(target_os = "linux")]
 pub mod namespace;
@@ -38,7 +36,6 @@ mod os;
 pub mod places;
 pub mod program;
 pub mod relay;
-pub mod scenario;
 pub mod schema;
 pub mod sim;
 pub mod skip;
@@ -46,4 +43,4 @@ pub mod tls;
 pub mod waits;
 
 pub use adieu_peer as peer;
-pub use adieu_peer::{pattern, progress};
+pub use adieu_peer::{arguments, judge, pattern, progress, scenario};

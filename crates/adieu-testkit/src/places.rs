@@ -1,31 +1,17 @@
 //! Places for a test: ports that listen, with a bound, or refuse, addresses that never answer, and names of the test's own.
 
+pub use adieu_peer::places::{refusing, silenced, unanswering};
+
 use crate::waits::BOUND;
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::{SockRef, Socket};
 use std::sync::atomic::{AtomicU8, AtomicU16, Ordering};
 use std::{
     any::Any,
     io::{self, Write},
-    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
-    time::Duration,
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
 };
 #[cfg(unix)]
 use std::{os::fd::AsFd, path::Path, process::Command};
-
-/// A port that is taken and refuses, as long as the socket lives; port 0 lets the kernel choose.
-///
-/// # Errors
-///
-/// What the system says when it cannot be bound.
-pub fn refusing(address: SocketAddr) -> io::Result<(SocketAddr, Socket)> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    socket.bind(&address.into())?;
-    let bound = socket.local_addr()?.as_socket().ok_or_else(|| io::Error::other("not an address"))?;
-    Ok((bound, socket))
-}
 
 /// A listener on loopback, on a port that the kernel chooses. If nobody connects its accept(2) fails after a minute, and so does a
 /// read of a connection that says nothing: a test then fails, where it would wait for ever.
@@ -149,35 +135,6 @@ pub fn same_port(first: IpAddr, second: IpAddr) -> io::Result<[(SocketAddr, Sock
     }
 }
 
-/// An address that never answers, as long as what comes with it is held: a listener whose backlog is full drops every
-/// SYN; tcp(7), listen(2).
-///
-/// # Errors
-///
-/// What the system says when it cannot be bound, or connected to until the backlog is full.
-pub fn unanswering(address: SocketAddr) -> io::Result<(SocketAddr, Vec<Box<dyn Any>>)> {
-    let (address, socket) = refusing(address)?;
-    Ok((address, silenced(address, socket)?))
-}
-
-/// Makes an address that this socket is bound to one that never answers, as [`unanswering`] does.
-///
-/// # Errors
-///
-/// As [`unanswering`].
-pub fn silenced(address: SocketAddr, listener: Socket) -> io::Result<Vec<Box<dyn Any>>> {
-    listener.listen(0)?;
-    let mut held: Vec<Box<dyn Any>> = vec![Box::new(listener)];
-    for _ in 0..16 {
-        match TcpStream::connect_timeout(&address, Duration::from_millis(150)) {
-            Ok(stream) => held.push(Box::new(stream)),
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok(held),
-            Err(error) => return Err(error),
-        }
-    }
-    Err(io::Error::other("a backlog of 0 took 16 connections"))
-}
-
 /// Gives the calling thread, and threads that it starts, an `/etc/hosts` of its own with these addresses of `name`.
 /// Use a thread that ends with the test.
 ///
@@ -234,17 +191,12 @@ pub fn own_file_system(path: &std::path::Path, bytes: u64, read_only: bool) -> i
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_full_backlog_does_not_answer() {
-        let (address, _held) = unanswering(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("loopback");
-        let error = TcpStream::connect_timeout(&address, Duration::from_millis(100)).expect_err("dropped");
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-    }
+    use std::net::TcpStream;
 
     #[cfg(target_os = "linux")]
     #[test]
     fn what_a_listener_waits_for_is_bounded() {
+        use std::time::Duration;
         let listener = listener();
         let _client = TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
         let (accepted, _) = listener.accept().expect("a client");

@@ -21,6 +21,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "adieu-transfer",
             "adieu-relay",
             "adieu-explain",
+            "adieu-peer",
         ],
     ),
     ("adieu-capi", &["adieu-proto", "adieu-os", "adieu-report", "adieu"]),

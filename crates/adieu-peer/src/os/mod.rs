@@ -3,14 +3,14 @@
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
-pub use unix::{TABLE_OF_TCP, is_wine, unacknowledged};
+pub use unix::{TABLE_OF_TCP, TELLS_UNACKNOWLEDGED, is_wine, unacknowledged};
 #[cfg(unix)]
 pub(crate) use unix::{be_brief, is_readable_within, look, receive, send, unread, with_resets};
 
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub use windows::{TABLE_OF_TCP, is_wine, unacknowledged};
+pub use windows::{TABLE_OF_TCP, TELLS_UNACKNOWLEDGED, is_wine, unacknowledged};
 #[cfg(windows)]
 pub(crate) use windows::{be_brief, is_readable_within, look, receive, send, unread, with_resets};
 

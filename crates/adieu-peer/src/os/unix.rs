@@ -26,25 +26,62 @@ pub const TABLE_OF_TCP: &str = "/proc/net/tcp";
 ///
 /// # Platforms
 ///
-/// Linux: `SIOCOUTQ`, tcp(7). Elsewhere `Unsupported`.
+/// Linux, Android: `SIOCOUTQ`, tcp(7). FreeBSD, NetBSD: `FIONWRITE`. macOS: `SO_NWRITE`. Elsewhere `Unsupported`:
+/// [`TELLS_UNACKNOWLEDGED`].
 pub fn unacknowledged(socket: &Socket) -> io::Result<u64> {
-    #[cfg(target_os = "linux")]
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd"))]
     {
+        use rustix::ioctl::{Getter, Opcode, ioctl};
         use std::ffi::c_int;
-        // SIOCOUTQ is the socket name of TIOCOUTQ.
-        const SIOCOUTQ: rustix::ioctl::Opcode = 0x5411;
-        #[expect(unsafe_code, reason = "rustix has no safe SIOCOUTQ; the kernel writes one c_int")]
-        // SAFETY: on a socket SIOCOUTQ writes exactly one c_int to the pointer that Getter passes.
-        let queued =
-            unsafe { rustix::ioctl::ioctl(socket, rustix::ioctl::Getter::<SIOCOUTQ, c_int>::new()) }?;
+        const QUEUED: Opcode = match () {
+            // The request of sys/filio.h: _IOR('f', number, int).
+            () if cfg!(target_os = "freebsd") => 0x4004_6677,
+            () if cfg!(target_os = "netbsd") => 0x4004_6679,
+            // SIOCOUTQ is the socket name of TIOCOUTQ.
+            () => 0x5411,
+        };
+        #[expect(
+            unsafe_code,
+            reason = "rustix has no safe wrapper of these requests; the kernel writes one c_int"
+        )]
+        // SAFETY: on a socket the request writes exactly one c_int to the pointer that Getter passes.
+        let queued = unsafe { ioctl(socket, Getter::<QUEUED, c_int>::new()) }?;
         Ok(u64::try_from(queued).unwrap_or(0))
     }
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(target_vendor = "apple")]
+    {
+        use std::os::fd::AsRawFd;
+        let mut queued: libc::c_int = 0;
+        let mut size: libc::socklen_t = 4;
+        #[expect(unsafe_code, reason = "SO_NWRITE has no safe wrapper")]
+        // SAFETY: the descriptor is open for the call, which writes at most `size` bytes to the pointer of an int.
+        let result = unsafe {
+            let place = (&raw mut queued).cast();
+            libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_NWRITE, place, &raw mut size)
+        };
+        if result == 0 { Ok(u64::try_from(queued).unwrap_or(0)) } else { Err(io::Error::last_os_error()) }
+    }
+    #[cfg(not(any(
+        target_os = "linux",
+        target_os = "android",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_vendor = "apple"
+    )))]
     {
         let _ = socket;
         Err(io::ErrorKind::Unsupported.into())
     }
 }
+
+/// Whether this system answers [`unacknowledged`].
+pub const TELLS_UNACKNOWLEDGED: bool = cfg!(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_vendor = "apple"
+));
 
 /// Received bytes that wait unread in our kernel.
 pub(crate) fn unread(socket: &Socket) -> io::Result<u64> {

@@ -85,6 +85,9 @@ fn is_reset_below_wine(socket: &Socket) -> bool {
     look(socket).error || (0..3).all(|_| matches!(row_below_wine(socket), Ok(None)))
 }
 
+/// Whether this system answers [`unacknowledged`].
+pub const TELLS_UNACKNOWLEDGED: bool = true;
+
 /// Received bytes that wait unread in our kernel.
 pub(crate) fn unread(socket: &Socket) -> io::Result<u64> {
     let mut unread = 0;

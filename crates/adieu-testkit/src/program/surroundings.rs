@@ -1,124 +1,80 @@
-//! What a scenario's target needs to exist while the program runs.
+//! What a scenario's target needs to exist while the program runs, where that takes root: names and wires of its own.
 
-use super::{Endpoint, PeerHandle, in_process::Enter};
-use crate::{
-    places,
-    scenario::{Scenario, Target},
-};
-use adieu_peer::Bind;
+use crate::places;
+use adieu_peer::program::{Enter, Surroundings};
+use adieu_peer::scenario::{Scenario, Target};
+use adieu_peer::{Bind, Endpoint, PeerHandle};
 use std::{
     any::Any,
     ffi::OsString,
     io::{self, Write},
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
 };
 
 /// The name that `Target::Name` gives its addresses to.
 const NAME: &str = "adieu-peer";
 
-/// The target, and what keeps it as it is.
-pub(super) struct Surroundings {
-    pub(super) endpoint: Endpoint,
-    pub(super) peer: Option<PeerHandle>,
-    /// What stands before the program's arguments, to run it where the target is.
-    pub(super) prefix: Vec<OsString>,
-    /// The same for a thread of this process.
-    pub(super) enter: Option<Enter>,
-    /// Held until the program has exited.
-    #[expect(dead_code, reason = "held, not used: what is dropped here would be gone too early")]
-    held: Vec<Box<dyn Any>>,
+/// The target of any scenario.
+pub(super) fn of(scenario: &Scenario) -> io::Result<Surroundings> {
+    match scenario.target {
+        Target::Name { resolves_to, alive } => of_name(scenario, resolves_to, alive),
+        Target::Namespace => of_namespace(scenario),
+        _ => Surroundings::of(scenario),
+    }
 }
 
-impl Surroundings {
-    pub(super) fn of(scenario: &Scenario) -> io::Result<Self> {
-        match scenario.target {
-            Target::Tcp4 => Ok(Self::of_peer(PeerHandle::listen(Bind::TCP4, scenario.script)?)),
-            Target::Tcp6 => Ok(Self::of_peer(PeerHandle::listen(Bind::TCP6, scenario.script)?)),
-            Target::Unix => Ok(Self::of_peer(PeerHandle::listen(Bind::Unix, scenario.script)?)),
-            Target::Refused => {
-                let (address, socket) = places::refusing(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
-                Ok(Self::without_peer(Endpoint::of(address), vec![Box::new(socket)]))
-            }
-            Target::NoSuchPath => {
-                let directory = tempfile::Builder::new().prefix("adieu-peer-").tempdir()?;
-                let path = directory.path().join("nobody");
-                Ok(Self::without_peer(Endpoint::Unix(path), vec![Box::new(directory)]))
-            }
-            Target::NameNotFound => {
-                let host = format!("{}.invalid", "x".repeat(64));
-                Ok(Self::without_peer(Endpoint::Tcp { host, port: 27_015 }, Vec::new()))
-            }
-            Target::NeverAnswers => {
-                let (address, held) = places::unanswering(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
-                Ok(Self::without_peer(Endpoint::of(address), held))
-            }
-            Target::Name { resolves_to, alive } => Self::of_name(scenario, resolves_to, alive),
-            Target::Namespace => Self::of_namespace(scenario),
-        }
+/// Gives the name its addresses in an `/etc/hosts` that only the program sees (a mount namespace).
+fn of_name(scenario: &Scenario, resolves_to: &[&str], alive: &str) -> io::Result<Surroundings> {
+    // The kernel chooses a port that is free on one address; on another it may be taken.
+    let claimed = (0..32).find_map(|_| match claim(scenario, resolves_to, alive) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => None,
+        other => Some(other),
+    });
+    let (port, peer, mut held) = claimed.unwrap_or_else(|| Err(io::ErrorKind::AddrInUse.into()))?;
+    let mut hosts = tempfile::NamedTempFile::new()?;
+    for ip in resolves_to {
+        writeln!(hosts, "{ip} {NAME}")?;
     }
+    let mut prefix = vec![OsString::from("unshare"), "--mount".into()];
+    #[cfg(unix)]
+    if !rustix::process::geteuid().is_root() {
+        prefix.push("--map-root-user".into());
+    }
+    // --bind leaves the file that everyone else sees untouched.
+    let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
+    prefix.extend(["sh".into(), "-c".into(), script.into(), hosts.path().into()]);
+    let can = std::process::Command::new(&prefix[0])
+        .args(&prefix[1..])
+        .arg("true")
+        .stdin(std::process::Stdio::null())
+        .output()?;
+    if !can.status.success() {
+        let said = String::from_utf8_lossy(&can.stderr).trim().to_owned();
+        let why = format!("no /etc/hosts of its own for a program here: {said}");
+        return Err(io::Error::new(io::ErrorKind::Unsupported, why));
+    }
+    let path = hosts.path().to_owned();
+    let enter: Enter = Box::new(move || crate::os::see_own_file(&path, "/etc/hosts"));
+    held.push(Box::new(hosts));
+    let endpoint = Endpoint::Tcp { host: NAME.into(), port };
+    Ok(Surroundings { endpoint, peer, prefix, enter: Some(enter), held })
+}
 
-    fn of_peer(peer: PeerHandle) -> Self {
-        let endpoint = peer.endpoint().clone();
-        Self { endpoint, peer: Some(peer), prefix: Vec::new(), enter: None, held: Vec::new() }
-    }
+#[cfg(target_os = "linux")]
+fn of_namespace(scenario: &Scenario) -> io::Result<Surroundings> {
+    let pair = std::sync::Arc::new(crate::namespace::Namespaces::new()?);
+    let bind = Bind::Tcp(pair.peer_address());
+    let peer = PeerHandle::listen_at(bind, scenario.script, pair.site_of_peer())?;
+    let prefix = pair.prefix();
+    let entered = std::sync::Arc::clone(&pair);
+    let enter: Enter = Box::new(move || entered.enter_programs());
+    Ok(Surroundings { prefix, enter: Some(enter), held: vec![Box::new(pair)], ..Surroundings::of_peer(peer) })
+}
 
-    fn without_peer(endpoint: Endpoint, held: Vec<Box<dyn Any>>) -> Self {
-        Self { endpoint, peer: None, prefix: Vec::new(), enter: None, held }
-    }
-
-    /// Gives the name its addresses in an `/etc/hosts` that only the program sees (a mount namespace).
-    fn of_name(scenario: &Scenario, resolves_to: &[&str], alive: &str) -> io::Result<Self> {
-        // The kernel chooses a port that is free on one address; on another it may be taken.
-        let claimed = (0..32).find_map(|_| match claim(scenario, resolves_to, alive) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => None,
-            other => Some(other),
-        });
-        let (port, peer, mut held) = claimed.unwrap_or_else(|| Err(io::ErrorKind::AddrInUse.into()))?;
-        let mut hosts = tempfile::NamedTempFile::new()?;
-        for ip in resolves_to {
-            writeln!(hosts, "{ip} {NAME}")?;
-        }
-        let mut prefix = vec![OsString::from("unshare"), "--mount".into()];
-        #[cfg(unix)]
-        if !rustix::process::geteuid().is_root() {
-            prefix.push("--map-root-user".into());
-        }
-        // --bind leaves the file that everyone else sees untouched.
-        let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
-        prefix.extend(["sh".into(), "-c".into(), script.into(), hosts.path().into()]);
-        let can = std::process::Command::new(&prefix[0])
-            .args(&prefix[1..])
-            .arg("true")
-            .stdin(std::process::Stdio::null())
-            .output()?;
-        if !can.status.success() {
-            let said = String::from_utf8_lossy(&can.stderr).trim().to_owned();
-            let why = format!("no /etc/hosts of its own for a program here: {said}");
-            return Err(io::Error::new(io::ErrorKind::Unsupported, why));
-        }
-        let path = hosts.path().to_owned();
-        let enter: Enter = Box::new(move || crate::os::see_own_file(&path, "/etc/hosts"));
-        held.push(Box::new(hosts));
-        let endpoint = Endpoint::Tcp { host: NAME.into(), port };
-        Ok(Self { endpoint, peer, prefix, enter: Some(enter), held })
-    }
-
-    #[cfg(target_os = "linux")]
-    fn of_namespace(scenario: &Scenario) -> io::Result<Self> {
-        let pair = std::sync::Arc::new(crate::namespace::Namespaces::new()?);
-        let bind = Bind::Tcp(pair.peer_address());
-        let peer = PeerHandle::listen_at(bind, scenario.script, pair.site_of_peer())?;
-        let prefix = pair.prefix();
-        let entered = std::sync::Arc::clone(&pair);
-        let enter: Enter = Box::new(move || entered.enter_programs());
-        Ok(Self { prefix, enter: Some(enter), held: vec![Box::new(pair)], ..Self::of_peer(peer) })
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn of_namespace(scenario: &Scenario) -> io::Result<Self> {
-        let _ = scenario;
-        Err(io::Error::new(io::ErrorKind::Unsupported, "network namespaces are Linux's"))
-    }
+#[cfg(not(target_os = "linux"))]
+fn of_namespace(scenario: &Scenario) -> io::Result<Surroundings> {
+    let _ = scenario;
+    Err(io::Error::new(io::ErrorKind::Unsupported, "network namespaces are Linux's"))
 }
 
 type Claimed = (u16, Option<PeerHandle>, Vec<Box<dyn Any>>);

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::scenario::named;
+use std::thread;
+use std::time::Duration;
 
 /// A shell that runs `script`, the peer's port in `$1`.
 fn shell(script: &str) -> impl FnOnce(&Scenario, &Endpoint) -> Vec<OsString> + use<'_> {

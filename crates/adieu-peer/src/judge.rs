@@ -1,10 +1,8 @@
 //! Compares what happened with what must hold.
 
-use crate::{
-    program::Observed,
-    scenario::{Bytes, Ending, Expect, Scenario},
-};
-use adieu_peer::{FailureKind, ReceivedEnd};
+use crate::program::Observed;
+use crate::scenario::{Bytes, Ending, Expect, Scenario};
+use crate::{FailureKind, ReceivedEnd};
 use serde_json::Value;
 use std::fmt;
 
@@ -160,8 +158,8 @@ fn judge_report(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::PeerLog;
     use crate::{program::Exit, scenario::named};
-    use adieu_peer::PeerLog;
 
     fn as_expected(scenario: &Scenario) -> Observed {
         let expect = &scenario.expect;
@@ -251,11 +249,8 @@ mod tests {
     fn a_peer_that_did_not_do_its_part_shows_nothing() {
         let scenario = named("reply_only_after_eof");
         let mut observed = as_expected(scenario);
-        observed.peer.as_mut().expect("it has one").failure = Some(adieu_peer::Failure {
-            step: Some(1),
-            kind: FailureKind::ConnectionEnded,
-            what: "send".into(),
-        });
+        observed.peer.as_mut().expect("it has one").failure =
+            Some(crate::Failure { step: Some(1), kind: FailureKind::ConnectionEnded, what: "send".into() });
         assert!(!judge(scenario, &observed).passed());
     }
 }

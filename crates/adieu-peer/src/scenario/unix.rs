@@ -8,7 +8,7 @@
 //! | a cut stream: RST | an end, unless something of the other's was unread: nobody can do better |
 
 use super::{Arms, Scenario, Target};
-use adieu_peer::{ReceivedEnd, Script, Step};
+use crate::{ReceivedEnd, Script, Step};
 use std::sync::LazyLock;
 
 /// What a derived scenario's name ends with.

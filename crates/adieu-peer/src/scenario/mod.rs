@@ -17,10 +17,10 @@ mod signals;
 mod stdio;
 pub mod unix;
 
-pub use adieu_peer::os::is_wine;
+pub use crate::os::is_wine;
 pub use platforms::{Arm, UNDER_WINE};
 
-use adieu_peer::{ReceivedEnd, Script};
+use crate::{ReceivedEnd, Script};
 use build::{KIB, MIB, ms};
 use std::{fmt, time::Duration};
 
@@ -99,11 +99,11 @@ pub enum Target {
         /// The one that the peer listens on.
         alive: &'static str,
     },
-    /// The peer in a network namespace whose wire can be cut ([`adieu_peer::Step::DropPackets`]).
+    /// The peer in a network namespace whose wire can be cut ([`crate::Step::DropPackets`]).
     Namespace,
 }
 
-/// What the program is given to send: a piece of [`adieu_peer::pattern::Pattern::of_program`].
+/// What the program is given to send: a piece of [`crate::pattern::Pattern::of_program`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProgramInput {
     /// A regular file of n bytes.

@@ -1,7 +1,7 @@
 //! A scenario's options in adieu's own words.
 
+use crate::Endpoint;
 use crate::scenario::{Options, Scenario, Target};
-use adieu_peer::Endpoint;
 use std::{ffi::OsString, path::Path, time::Duration};
 
 /// The arguments of `adieu connect` for a scenario, with a JSON report on stderr; the program's path is not

@@ -1,7 +1,7 @@
 //! Exchanges that end gracefully, however long, slow or lopsided: everything must arrive on both sides.
 
 use super::{KIB, MIB, ProgramInput, ProgramOutput, Scenario, Target, ms};
-use adieu_peer::Step::{
+use crate::Step::{
     AwaitAcknowledged, Close, Duplex, Echo, Receive, ReceiveBuffer, ReceiveSlowly, ReceiveToEof, Send,
     ShutdownReceive, ShutdownSend, Silence, Trickle, Urgent,
 };

@@ -1,7 +1,7 @@
 //! Peers that end a connection badly, or not at all: what arrived must still come out, and be told as it was.
 
 use super::{Ending, KIB, MIB, ProgramInput, ProgramOutput, ReportedPhase, Scenario, Target, ms};
-use adieu_peer::Step::{
+use crate::Step::{
     AwaitAcknowledged, AwaitClientBytes, AwaitStalled, Close, CloseUnread, Hold, Receive, ReceiveToEof,
     Reset, Send, ShutdownSend, Silence, Trickle,
 };

@@ -1,7 +1,7 @@
 //! What a shell may give a program as input and output, working and broken.
 
 use super::{Ending, KIB, MIB, ProgramInput, ProgramOutput, ReportedPhase, Scenario, ms};
-use adieu_peer::Step::{Close, Hold, ReceiveToEof, Send, ShutdownSend};
+use crate::Step::{Close, Hold, ReceiveToEof, Send, ShutdownSend};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::new(

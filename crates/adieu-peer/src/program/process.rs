@@ -1,9 +1,10 @@
 //! A scenario's program as a child process.
 
+use super::os::{self, Group};
 use super::{Exit, Observed, Program};
-use crate::os::{self, Group};
 use crate::scenario::Signal;
 use std::{
+    env,
     ffi::OsString,
     fs::File,
     io::{self, Read},
@@ -29,6 +30,10 @@ impl Process {
         let [program, arguments @ ..] = &*argv else { return Err(io::Error::other("no program to run")) };
         let mut command = Command::new(program);
         command.args(arguments).stderr(Stdio::piped());
+        // A scenario's options are all on the command line: the user's own would change what must hold.
+        for (name, _) in env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"ADIEU_")) {
+            command.env_remove(name);
+        }
         command.stdin(stdin.map_or_else(Stdio::null, Stdio::from));
         command.stdout(stdout.map_or_else(Stdio::null, Stdio::from));
         // A group of its own, so that whatever it starts goes when it does.

@@ -1,7 +1,7 @@
 //! The table agrees with itself.
 
 use super::*;
-use adieu_peer::Step;
+use crate::Step;
 use std::collections::HashSet;
 
 #[test]
@@ -68,5 +68,5 @@ fn what_the_script_sends_is_what_may_be_written() {
 fn no_peer_gives_up_before_a_hang_is_seen() {
     // Room for the tools that wait by their own options.
     let room = Duration::from_secs(20);
-    assert!(all().all(|scenario| scenario.hang_limit + room < adieu_peer::STEP_BOUND));
+    assert!(all().all(|scenario| scenario.hang_limit + room < crate::STEP_BOUND));
 }

@@ -1,7 +1,7 @@
 //! Wires that swallow: from some moment on nothing arrives and nothing says so (Linux, root).
 
 use super::{Ending, ProgramInput, ReportedPhase, Scenario, Target, ms};
-use adieu_peer::Step::{AwaitAcknowledged, DropPackets, Hold, Receive, ReceiveToEof, Send};
+use crate::Step::{AwaitAcknowledged, DropPackets, Hold, Receive, ReceiveToEof, Send};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::new(

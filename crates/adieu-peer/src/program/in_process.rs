@@ -23,7 +23,7 @@ pub struct Given {
 }
 
 /// Called on the driver's thread first: goes where the target is.
-pub(super) type Enter = Box<dyn FnOnce() -> io::Result<()> + Send>;
+pub type Enter = Box<dyn FnOnce() -> io::Result<()> + Send>;
 
 pub(super) struct InProcess<S> {
     stop: S,

@@ -1,11 +1,9 @@
 //! The two ends of a program's standard streams: what feeds its input, what takes its output.
 
 use super::Running;
-use crate::{
-    os::{self, Patient},
-    scenario::{ProgramInput, ProgramOutput},
-};
-use adieu_peer::pattern::{Pattern, Verifier};
+use super::os::{self, Patient};
+use crate::pattern::{Pattern, Verifier};
+use crate::scenario::{ProgramInput, ProgramOutput};
 use std::{
     fs::File,
     io::{self, PipeReader, PipeWriter, Read, Write},

@@ -1,8 +1,11 @@
 //! Which scenarios are not for a system, and where a system must be judged otherwise. Data, and printed: nothing is left
 //! out silently.
 
-use super::{Ending, Expect, ProgramInput, ProgramOutput, ReportedPhase, Scenario, Target};
-use adieu_peer::os::is_wine;
+use super::{Ending, Expect, ProgramInput, ProgramOutput, ReportedPhase, Scenario, Target, When};
+use crate::Step;
+use crate::os::{TABLE_OF_TCP, TELLS_UNACKNOWLEDGED, is_wine};
+use std::fs::File;
+use std::path::Path;
 
 /// How a scenario is run, as far as its system decides whether it can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +55,7 @@ impl Scenario {
     /// Why this scenario cannot be run on this system. `None`: it can.
     pub fn not_here(&self, arm: Arm) -> Option<&'static str> {
         if cfg!(unix) {
-            return None;
+            return self.takes_what_is_absent();
         }
         match self.target {
             Target::Unix | Target::NoSuchPath => {
@@ -93,6 +96,25 @@ impl Scenario {
             return Some(
                 "there are no signals on Windows, and Wine 8 has no console here; tests/tutorial.rs types Ctrl-C into one",
             );
+        }
+        None
+    }
+
+    /// What this scenario takes that not every Unix has.
+    fn takes_what_is_absent(&self) -> Option<&'static str> {
+        if self.input == ProgramInput::IoError && !Path::new("/proc/self/mem").exists() {
+            return Some("there is no /proc/self/mem, which fails to be read");
+        }
+        if self.output == ProgramOutput::DevFull && !Path::new("/dev/full").exists() {
+            return Some("there is no /dev/full");
+        }
+        let is_of_a_syn = self.signal.is_some_and(|signalling| signalling.when == When::Connecting);
+        if is_of_a_syn && File::open(TABLE_OF_TCP).is_err() {
+            return Some("there is no table of TCP connections to read, so nobody sees that a SYN is out");
+        }
+        let asks = |step: &Step| matches!(step, Step::AwaitAcknowledged);
+        if !TELLS_UNACKNOWLEDGED && self.script.iter().any(asks) && self.target != Target::Unix {
+            return Some("this system does not tell a peer what is unacknowledged");
         }
         None
     }

@@ -1,7 +1,7 @@
 //! Connections that do not come to be, or not at the first address.
 
 use super::{Ending, ProgramInput, ReportedPhase, Scenario, Target, ms};
-use adieu_peer::Step::{Close, ReceiveToEof, Send};
+use crate::Step::{Close, ReceiveToEof, Send};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::new("connection_refused", "Nobody listens on the port.", &[])

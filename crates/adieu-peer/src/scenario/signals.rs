@@ -1,7 +1,7 @@
 //! A user who has had enough: the program stops soon, says what it had, and leaves no cut stream that looks whole.
 
 use super::{Ending, MIB, ProgramInput, ProgramOutput, ReportedPhase, Scenario, Signal, Target, When};
-use adieu_peer::Step::{AwaitAcknowledged, AwaitStalled, Hold, Receive, ReceiveToEof, Send};
+use crate::Step::{AwaitAcknowledged, AwaitStalled, Hold, Receive, ReceiveToEof, Send};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::new(

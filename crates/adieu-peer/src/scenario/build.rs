@@ -5,7 +5,7 @@ use super::{
     Arms, Bytes, Ending, Expect, Options, ProgramInput, ProgramOutput, ReportedPhase, Scenario, Signal,
     Signalling, Target, When,
 };
-use adieu_peer::{ReceivedEnd, Script};
+use crate::{ReceivedEnd, Script};
 use std::time::Duration;
 
 pub(super) const fn ms(n: u64) -> Duration {
