@@ -1,5 +1,5 @@
 //! A smaller start: libgcc's unwinder, which std has for backtraces, is linked from its archive, where there is one. A
-//! shared library less to load is an eighth of a tiny exchange's time.
+//! shared library less to load is an eighth of a tiny exchange's time. And the name of what it is built for.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,6 +7,8 @@ use std::process::Command;
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=CC");
+    // What `adieu --version --verbose` says it was built for.
+    println!("cargo:rustc-env=ADIEU_TARGET={}", std::env::var("TARGET").unwrap_or_default());
     let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|v| v == value);
     // For another system than this one, this one's compiler says nothing.
     let native = std::env::var("TARGET").ok() == std::env::var("HOST").ok();

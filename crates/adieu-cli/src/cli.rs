@@ -5,12 +5,15 @@
 
 use crate::commands::datagrams::Planned;
 use crate::commands::{
-    GUIDES, check, completions, connect, datagrams, demo, explain, listen, man, nc, receive, relay, send,
+    GUIDES, check, completions, connect, datagrams, demo, explain, listen, man, nc, receive, relay, selftest,
+    send,
 };
+use crate::evidence;
 use crate::exit::ExitStatus;
 use crate::guide::{Help, long, overview, short};
 use crate::no_plan::NoPlan;
 use crate::parsing;
+use crate::stdout::print;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 
@@ -41,6 +44,7 @@ enum Command {
     Explain(explain::Args),
     Nc(nc::Args),
     Demo(demo::Args),
+    Selftest(selftest::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -55,6 +59,7 @@ impl Command {
             Self::Receive(args) => args.reporting().apply(),
             Self::Check(args) => args.reporting().apply(),
             Self::Relay(args) => args.reporting().apply(),
+            Self::Selftest(args) => args.reporting().apply(),
             Self::Explain(_) | Self::Nc(_) | Self::Demo(_) | Self::Completions(_) | Self::Man(_) => {}
         }
     }
@@ -78,6 +83,7 @@ impl Command {
             Self::Explain(args) => planned(explain::Plan::new(&args), explain::run),
             Self::Nc(args) => args.run(),
             Self::Demo(args) => demo::run(demo::Plan::new(&args)),
+            Self::Selftest(args) => planned(selftest::Plan::new(&args), |plan| selftest::run(&plan)),
             Self::Completions(args) => {
                 completions::run(&completions::Plan::new(&args), &Cli::<Self>::command())
             }
@@ -103,6 +109,9 @@ fn command(words: &[OsString]) -> Result<Command, ExitStatus> {
         && let Some(args) = connect::Args::without_options(words)
     {
         return Ok(Command::Connect(args));
+    }
+    if evidence::is_asked(words) {
+        return Err(print(evidence::described().as_bytes()));
     }
     if completions::is_asked(words) {
         return Err(completions::answer(words, &Cli::<Command>::command()));
@@ -364,7 +373,7 @@ mod tests {
 
     /// Names that no option has: of clap's own, of the guard of commands, of what a command finds in its environment, of
     /// the command that goes past clap, and what newcomers write first.
-    const OTHER_NAMES: [&str; 11] = [
+    const OTHER_NAMES: [&str; 12] = [
         "--help",
         "--version",
         "--guard-commands",
@@ -372,6 +381,8 @@ mod tests {
         "ADIEU_PEER",
         "ADIEU_PROXY_PEER",
         "ADIEU_LOCAL",
+        // Of the build.
+        "ADIEU_TARGET",
         "ADIEU_NC_FLAVOUR",
         "ADIEU_NC_EXIT",
         "--ssl",

@@ -11,6 +11,7 @@ mod addresses;
 mod cli;
 mod commands;
 mod dump;
+mod evidence;
 mod exit;
 mod guide;
 mod hints;

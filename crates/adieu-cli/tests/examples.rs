@@ -22,8 +22,19 @@ use std::time::Duration;
 const ADIEU: &str = env!("CARGO_BIN_EXE_adieu");
 
 /// `nc` has a help of its own, without them: its manual page has them.
-const COMMANDS: [&str; 10] =
-    ["connect", "listen", "send", "receive", "check", "relay", "explain", "demo", "completions", "man"];
+const COMMANDS: [&str; 11] = [
+    "connect",
+    "listen",
+    "send",
+    "receive",
+    "check",
+    "relay",
+    "explain",
+    "demo",
+    "selftest",
+    "completions",
+    "man",
+];
 
 /// No wait is longer.
 const BOUND: Duration = Duration::from_secs(30);
@@ -141,6 +152,9 @@ fn scene(line: &str) -> Option<Scene> {
         "adieu demo" => S::Ends(0, W::Nobody),
         "adieu demo --fault reset" => S::Ends(4, W::Nobody),
         "adieu demo --fault stall" => S::Ends(5, W::Nobody),
+        "adieu selftest" | "adieu selftest --report-file selftest.txt" | "adieu selftest -v never_reads" => {
+            S::Ends(0, W::Nobody)
+        }
 
         "adieu completions bash > ~/.local/share/bash-completion/completions/adieu"
         | "adieu completions zsh > ~/.zfunc/_adieu"

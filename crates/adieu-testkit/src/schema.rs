@@ -4,7 +4,7 @@ use jsonschema::{Retrieve, Uri, Validator};
 use serde_json::Value;
 
 /// Each by its name without `.schema.json`.
-const ALL: [(&str, &str); 12] = [
+const ALL: [(&str, &str); 13] = [
     ("check", include_str!("../../../docs/check.schema.json")),
     ("events", include_str!("../../../docs/events.schema.json")),
     ("explain", include_str!("../../../docs/explain.schema.json")),
@@ -16,6 +16,7 @@ const ALL: [(&str, &str); 12] = [
     ("relay-log", include_str!("../../../docs/relay-log.schema.json")),
     ("relay-report", include_str!("../../../docs/relay-report.schema.json")),
     ("report", include_str!("../../../docs/report.schema.json")),
+    ("selftest", include_str!("../../../docs/selftest.schema.json")),
     ("transfer-report", include_str!("../../../docs/transfer-report.schema.json")),
 ];
 

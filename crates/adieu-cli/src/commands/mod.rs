@@ -11,13 +11,14 @@ pub(crate) mod man;
 pub(crate) mod nc;
 pub(crate) mod receive;
 pub(crate) mod relay;
+pub(crate) mod selftest;
 pub(crate) mod send;
 mod transfer;
 
 use crate::guide::Guide;
 
 /// What each command says of itself, in the order of the definitions.
-pub(crate) const GUIDES: [&Guide; 11] = [
+pub(crate) const GUIDES: [&Guide; 12] = [
     &connect::GUIDE,
     &listen::GUIDE,
     &send::GUIDE,
@@ -27,6 +28,7 @@ pub(crate) const GUIDES: [&Guide; 11] = [
     &explain::GUIDE,
     &nc::GUIDE,
     &demo::GUIDE,
+    &selftest::GUIDE,
     &completions::GUIDE,
     &man::GUIDE,
 ];

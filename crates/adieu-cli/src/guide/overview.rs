@@ -11,7 +11,7 @@ pub(crate) const WISHES: [(&str, &[&str]); 5] = [
     ("Talk to somebody", &["connect", "listen", "nc"]),
     ("Move files", &["send", "receive"]),
     ("Forward connections", &["relay"]),
-    ("Find out", &["check", "explain", "demo"]),
+    ("Find out", &["check", "explain", "demo", "selftest"]),
     ("Set up", &["completions", "man"]),
 ];
 
@@ -47,7 +47,7 @@ fn text(program: &Command, guides: &[&Guide], help: Help) -> String {
         for Example { line, does } in EXAMPLES {
             text += &format!("  # {does}\n  {line}\n");
         }
-        text += "\nOptions:\n  -h, --help     Print help: -h a screen, --help all of it\n  -V, --version  Print the version\n";
+        text += "\nOptions:\n  -h, --help     Print help: -h a screen, --help all of it\n  -V, --version  Print the version; with --verbose, what this build asks its system\n";
         text += &format!("\n{}", statuses(&OF_A_CONNECTION));
         text += "  Some commands have statuses of their own: see adieu COMMAND --help.\n";
     }

@@ -55,6 +55,7 @@ mod relay_terminal;
 mod relay_upstreams;
 mod reports;
 mod resources;
+mod selftest;
 mod socket_options;
 mod stopping;
 mod stuck;

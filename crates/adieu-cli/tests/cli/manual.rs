@@ -29,7 +29,7 @@ fn there_is_a_page_for_the_program_for_each_command_and_for_the_protocol() {
     {
         assert!(names.iter().any(|known| known == name), "{name}: {names:?}");
     }
-    assert_eq!(names.len(), 13, "{names:?}");
+    assert_eq!(names.len(), 14, "{names:?}");
     for (page, name) in pages.iter().zip(&names) {
         let text = std::fs::read_to_string(page).expect("it is written");
         for section in ["NAME", "SYNOPSIS", "DESCRIPTION", "EXAMPLES", "EXIT STATUS", "SEE ALSO"] {

@@ -45,7 +45,7 @@ pub(super) fn page(guides: &[&Guide], program: &Command) -> String {
         &["\\fICOMMAND\\fR [\\fIoption\\fR\\~.\\|.\\|.] [\\fIargument\\fR\\~.\\|.\\|.]".to_owned()],
     );
     page.synopsis("adieu", &[format!("[{}] {}|{}", "\\fICOMMAND\\fR", bold("-h"), bold("--help"))]);
-    page.synopsis("adieu", &[bold("--version")]);
+    page.synopsis("adieu", &[format!("{} [{}]", bold("--version"), bold("--verbose"))]);
     page.heading("Description");
     page.paragraphs(DESCRIPTION, true);
     page.heading("Commands");
@@ -59,7 +59,8 @@ pub(super) fn page(guides: &[&Guide], program: &Command) -> String {
     }
     page.heading("Options");
     page.term(&format!("{}, {}", bold("-h"), bold("--help")), "Print help: -h one screen, --help all of it.");
-    page.term(&format!("{}, {}", bold("-V"), bold("--version")), "Print the version.");
+    page.term(&format!("{}, {}", bold("-V"), bold("--version")), "Print the version. With --verbose: what this build asks its system about the end of a connection, and how it was tested there.",
+    );
     page.heading("Examples");
     for (at, example) in EXAMPLES.iter().enumerate() {
         page.paragraphs(&format!("{}:", example.does), at == 0);

@@ -1,6 +1,6 @@
 //! Command lines that go wrong, for each command.
 
-pub(super) const ALL: [(&str, &[&str]); 12] = [
+pub(super) const ALL: [(&str, &[&str]); 13] = [
     ("", PROGRAM),
     ("connect", CONNECT),
     ("listen", LISTEN),
@@ -11,6 +11,7 @@ pub(super) const ALL: [(&str, &[&str]); 12] = [
     ("explain", EXPLAIN),
     ("nc", NC),
     ("demo", DEMO),
+    ("selftest", SELFTEST),
     ("completions", COMPLETIONS),
     ("man", MAN),
 ];
@@ -342,6 +343,15 @@ const NC: &[&str] = &[
 ];
 
 const DEMO: &[&str] = &["adieu demo --fault rst", "adieu demo x", "adieu demo --faul reset", "adieu demo -v"];
+
+const SELFTEST: &[&str] = &[
+    "adieu selftest no_such_scenario",
+    "adieu selftest --report xml",
+    "adieu selftest --quick",
+    "adieu selftest ''",
+    "adieu selftest --report-file /no/such/folder/x connection_refused",
+    "adieu selftest connection_refused > /dev/full",
+];
 
 const COMPLETIONS: &[&str] = &[
     "adieu completions",

@@ -1,0 +1,12 @@
+//! `adieu selftest`: the closing matrix on this system, with this very program.
+
+mod arguments;
+mod guide;
+mod plan;
+mod results;
+mod run;
+
+pub(crate) use arguments::Args;
+pub(crate) use guide::GUIDE;
+pub(crate) use plan::Plan;
+pub(crate) use run::run;

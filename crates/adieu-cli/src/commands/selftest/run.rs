@@ -1,0 +1,72 @@
+//! Runs the scenarios: this program as `adieu connect`, and a scripted peer in this process.
+
+use super::plan::Plan;
+use super::results::{Outcome, Results, Row};
+use crate::exit::ExitStatus;
+use crate::options::reporting::ReportFormat;
+use crate::printer::{Printer, complain};
+use crate::stdout::print;
+use adieu::describe_error;
+use adieu_peer::program::{self, Surroundings};
+use adieu_peer::scenario::{Arm, Scenario};
+use adieu_peer::{arguments, judge};
+use std::path::Path;
+use std::{env, io};
+
+/// Scenarios at a time. Nearly all of a scenario's time is waiting; under Wine each call of the kernel is a call of its one
+/// server process, so there are fewer.
+const WORKERS: usize = if cfg!(windows) { 4 } else { 12 };
+
+pub(crate) fn run(plan: &Plan) -> ExitStatus {
+    let printer = match Printer::open(&plan.reports) {
+        Ok(printer) => printer,
+        Err(status) => return status,
+    };
+    let adieu = match env::current_exe() {
+        Ok(adieu) => adieu,
+        Err(error) => {
+            complain(&format!("cannot find the program that is to be tested: {}", describe_error(&error)));
+            return ExitStatus::LocalFailure;
+        }
+    };
+    if printer.is_on_terminal() {
+        printer.say("running the closing matrix, which takes about ten seconds");
+    }
+    let rows =
+        program::for_each(WORKERS, |scenario| plan.wants(scenario), |scenario| try_it(&adieu, scenario));
+    let rows = rows.into_iter().map(|(scenario, outcome)| Row { scenario, outcome }).collect();
+    let results = Results { rows, quiet: plan.reports.quiet, verbose: plan.reports.verbose };
+    let text = match plan.reports.format {
+        ReportFormat::Text => results.text(),
+        ReportFormat::Json => results.json(),
+        ReportFormat::None => String::new(),
+    };
+    let told = match plan.reports.file {
+        Some(_) => {
+            printer.lines(&text);
+            printer.finish(ExitStatus::Success)
+        }
+        None if text.is_empty() => ExitStatus::Success,
+        None => print(text.as_bytes()),
+    };
+    if results.failed() > 0 { ExitStatus::Bug } else { told }
+}
+
+fn try_it(adieu: &Path, scenario: &Scenario) -> Outcome {
+    if let Some(why) = scenario.not_here(Arm::Connecting) {
+        return Outcome::NotHere(why.to_owned());
+    }
+    let observed = Surroundings::of(scenario).and_then(|surroundings| {
+        program::run_at(surroundings, scenario, |scenario, endpoint| {
+            program::argv(adieu, arguments::connect(scenario, endpoint))
+        })
+    });
+    match observed {
+        Ok(observed) => {
+            let reasons = judge::judge(scenario, &observed).reasons;
+            Outcome::Run { observed: Box::new(observed), reasons }
+        }
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => Outcome::NotHere(error.to_string()),
+        Err(error) => Outcome::NotMade(describe_error(&error)),
+    }
+}

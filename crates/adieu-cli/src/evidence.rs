@@ -1,0 +1,76 @@
+//! What this build asks its system about the end of a connection, and whether the project has ever run it: what
+//! `adieu --version --verbose` says, and the head of `adieu selftest`.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+
+/// Rust's name of what this was built for.
+pub(crate) const TARGET: &str = env!("ADIEU_TARGET");
+
+/// What is known of a platform.
+pub(crate) struct Evidence {
+    /// What the system is asked about the end of a TCP connection.
+    pub(crate) asked: &'static str,
+    /// How adieu was tested there.
+    pub(crate) tested: &'static str,
+}
+
+const NEVER_RUN: &str =
+    "never run by the project, only type-checked; please run adieu selftest and report its table";
+
+/// Of this build's platform. docs/platforms.md has them all.
+pub(crate) const HERE: Evidence = if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+    Evidence { asked: LINUX, tested: "every change, on this platform" }
+} else if cfg!(any(target_os = "linux", target_os = "android")) {
+    Evidence { asked: LINUX, tested: NEVER_RUN }
+} else if cfg!(windows) {
+    Evidence {
+        asked: "SIO_TCP_INFO, or the system's table of TCP connections; SO_ERROR",
+        tested: if cfg!(target_env = "gnu") {
+            "every change, under Wine 8; never run on Windows itself"
+        } else {
+            NEVER_RUN
+        },
+    }
+} else {
+    Evidence { asked: "SO_ERROR; acknowledgements are not known", tested: NEVER_RUN }
+};
+
+const LINUX: &str = "SIOCOUTQ, TCP_INFO, SO_ERROR";
+
+/// Whether these words are `adieu --version --verbose`, in either order and by their letters too.
+pub(crate) fn is_asked(words: &[OsString]) -> bool {
+    let [_, first, second] = words else { return false };
+    let is = |word: &OsString, long: &str, short: &str| word == long || word == short;
+    let both = |version, verbose| is(version, "--version", "-V") && is(verbose, "--verbose", "-v");
+    both(first, second) || both(second, first)
+}
+
+/// All of it, in lines.
+pub(crate) fn described() -> String {
+    let mut text = format!("adieu {} for {TARGET}\n", env!("CARGO_PKG_VERSION"));
+    let _ = writeln!(text, "asked about the end of a connection: {}", HERE.asked);
+    let _ = writeln!(text, "tested: {}", HERE.tested);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_told_at_length_only_if_both_are_asked_for() {
+        let asked = |words: &[&str]| is_asked(&words.iter().map(OsString::from).collect::<Vec<_>>());
+        assert!(asked(&["adieu", "--version", "--verbose"]) && asked(&["adieu", "-v", "-V"]));
+        assert!(!asked(&["adieu", "--version"]) && !asked(&["adieu", "--version", "--version"]));
+        assert!(!asked(&["adieu", "connect", "-v", "-V"]));
+    }
+
+    #[test]
+    fn what_was_never_run_says_so_and_what_makes_a_report() {
+        assert!(NEVER_RUN.contains("never run") && NEVER_RUN.contains("adieu selftest"));
+        if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+            assert!(described().ends_with("tested: every change, on this platform\n"), "{}", described());
+        }
+    }
+}

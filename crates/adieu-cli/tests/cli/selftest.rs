@@ -1,0 +1,69 @@
+//! `adieu selftest`: the table, its formats, and that it fails when something does.
+
+use crate::{ADIEU, text};
+use adieu_testkit::schema::Schema;
+use std::process::{Command, Output, Stdio};
+
+fn selftest(arguments: &[&str]) -> Output {
+    let mut command = Command::new(ADIEU);
+    command.arg("selftest").args(arguments).stdin(Stdio::null());
+    command.output().expect("adieu starts")
+}
+
+#[test]
+fn scenarios_are_picked_by_words_and_told_in_a_table() {
+    let output = selftest(&["connection_refused", "exchange_of_one_byte"]);
+    let table = text(&output.stdout);
+    assert_eq!((output.status.code(), &*text(&output.stderr)), (Some(0), ""), "{table}");
+    assert!(table.starts_with("adieu "), "{table}");
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("ok ")).collect();
+    // One of them over a Unix socket too.
+    assert_eq!(rows.len(), 3, "{table}");
+    assert!(
+        rows.iter()
+            .any(|row| row.contains("no_connection, exit 3    no_connection, exit 3    connection_refused"))
+    );
+    assert!(table.ends_with("\n3 ok, 0 failed, 0 cannot be run here\n"), "{table}");
+}
+
+#[test]
+fn what_takes_root_is_not_run_and_says_why() {
+    let output = selftest(&["black_hole_in_a_download"]);
+    let table = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{table}");
+    assert!(table.contains("not run") && table.contains("network namespace, and root"), "{table}");
+    assert!(table.ends_with("\n0 ok, 0 failed, 1 cannot be run here\n"), "{table}");
+}
+
+#[test]
+fn json_is_one_object_that_its_schema_describes() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let file = folder.path().join("results.json");
+    let name = file.to_str().expect("UTF-8");
+    let output = selftest(&["--report-file", name, "peer_resets_at_once", "black_hole_in_a_download"]);
+    assert_eq!((output.status.code(), &*text(&output.stdout)), (Some(0), ""));
+    let written = std::fs::read_to_string(&file).expect("it was written");
+    let results = Schema::of("selftest").checked(written.trim_end());
+    assert_eq!((&results["failed"], &results["not_run"]), (&0.into(), &1.into()));
+    let rows = results["scenarios"].as_array().expect("rows");
+    assert!(rows.iter().any(|row| row["found_ending"] == "reset" && row["result"] == "ok"), "{results}");
+}
+
+#[test]
+fn quiet_says_nothing_if_all_is_well_and_the_users_own_variables_change_nothing() {
+    let mut command = Command::new(ADIEU);
+    command.args(["selftest", "-q", "exchange_of_nothing"]).env("ADIEU_DEADLINE", "1ms");
+    let output = command.stdin(Stdio::null()).output().expect("adieu starts");
+    assert_eq!((output.status.code(), output.stdout.len(), output.stderr.len()), (Some(0), 0, 0));
+}
+
+#[test]
+fn the_version_says_at_length_what_is_asked_of_the_system() {
+    let output = Command::new(ADIEU).args(["--version", "--verbose"]).output().expect("adieu starts");
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(
+        said.contains("\nasked about the end of a connection: ") && said.contains("\ntested: "),
+        "{said}"
+    );
+}
