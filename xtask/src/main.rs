@@ -12,6 +12,7 @@ mod fuzz;
 mod mutants;
 mod parts;
 mod peers;
+mod platforms;
 mod publish;
 mod windows;
 
@@ -51,6 +52,8 @@ enum Task {
     Capi(capi::Arguments),
     /// Makes what people install, in target/dist: static binaries, packages, a container image, sums
     Dist(dist::Arguments),
+    /// Type-checks for macOS, the BSDs, Android and Windows; runs on Linux of other processors
+    Platforms(platforms::Arguments),
     /// Packages each crate as crates.io would get it, builds it alone, and compares its public API with the committed one
     Publish(publish::Arguments),
     /// Builds for Windows and runs the tests under Wine; type-checks for macOS
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Task::Features => features::run(),
         Task::Capi(arguments) => capi::run(&arguments),
         Task::Dist(arguments) => dist::run(&arguments),
+        Task::Platforms(arguments) => platforms::run(&arguments),
         Task::Publish(arguments) => publish::run(&arguments),
         Task::Windows(arguments) => windows::run(&arguments),
     };

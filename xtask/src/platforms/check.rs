@@ -1,0 +1,55 @@
+//! Type checks, by clippy with warnings as errors.
+
+use crate::parts::{CARGO, RUSTC};
+use crate::root;
+use anyhow::{Context, Result, bail};
+use std::process::{Command, Stdio};
+
+/// What is checked. Each has code of its own somewhere below, or in a crate that we use.
+pub(super) const TARGETS: [&str; 7] = [
+    "x86_64-apple-darwin",
+    "aarch64-apple-darwin",
+    "x86_64-unknown-freebsd",
+    "x86_64-unknown-netbsd",
+    "x86_64-unknown-openbsd",
+    "x86_64-pc-windows-msvc",
+    "aarch64-linux-android",
+];
+
+/// Debian's, which belongs to the compiler whose standard library can be checked from its source.
+pub(super) const CLIPPY: &str = "/usr/bin/cargo-clippy";
+
+/// Of the workspace, what is not for users: it builds and measures on Linux alone.
+const FOR_LINUX_ALONE: [&str; 2] = ["xtask", "bench-helper"];
+
+/// Checks every crate for a target; unless it is quick, its tests and examples too.
+pub(super) fn run(target: &str, is_quick: bool) -> Result<()> {
+    let mut command = Command::new(CLIPPY);
+    command
+        .current_dir(root()?)
+        .arg("clippy")
+        .args(["-Zbuild-std=std,panic_unwind,test", "--target", target, "--keep-going"])
+        .args(["--workspace", "--all-features"])
+        .args(FOR_LINUX_ALONE.iter().flat_map(|package| ["--exclude", package]));
+    if !is_quick {
+        command.arg("--all-targets");
+    }
+    command
+        .args(["--", "-D", "warnings"])
+        .env("CARGO", CARGO)
+        .env("RUSTC", RUSTC)
+        // build-std is not stable yet.
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("CARGO_TARGET_DIR", root()?.join("target/platforms"))
+        .envs([("CARGO_PROFILE_DEV_DEBUG", "0"), ("CARGO_INCREMENTAL", "0")])
+        // Those of the cargo that runs us name its own compiler.
+        .env_remove("RUSTUP_TOOLCHAIN")
+        .env_remove("RUSTFLAGS");
+    // ring and zstd have C in them, and a check links nothing: a compiler that does nothing serves.
+    let name = target.replace('-', "_");
+    for tool in ["CC", "CXX", "AR"] {
+        command.env(format!("{tool}_{name}"), "true");
+    }
+    let status = command.stdin(Stdio::null()).status().with_context(|| format!("{CLIPPY} does not start"))?;
+    if status.success() { Ok(()) } else { bail!("{target}: {status}") }
+}
