@@ -32,6 +32,12 @@ pub(crate) const HERE: Evidence = if cfg!(all(target_os = "linux", target_arch =
             NEVER_RUN
         },
     }
+} else if cfg!(target_vendor = "apple") {
+    Evidence { asked: "TCP_CONNECTION_INFO, SO_ERROR", tested: NEVER_RUN }
+} else if cfg!(any(target_os = "freebsd", target_os = "netbsd")) {
+    Evidence { asked: "FIONWRITE, TCP_INFO, SO_ERROR", tested: NEVER_RUN }
+} else if cfg!(target_os = "openbsd") {
+    Evidence { asked: "TCP_INFO, SO_ERROR", tested: NEVER_RUN }
 } else {
     Evidence { asked: "SO_ERROR; acknowledgements are not known", tested: NEVER_RUN }
 };
