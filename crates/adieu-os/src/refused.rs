@@ -38,6 +38,9 @@ pub fn syn_data_acknowledged(_: &SockRef<'_>) -> bool {
     false
 }
 
+/// Nobody can ask for it here.
+pub fn acknowledge_at_once(_: &SockRef<'_>, _: bool) {}
+
 /// Not known here.
 pub fn had_both_ended(_: &SockRef<'_>, _: Option<bool>) -> bool {
     false

@@ -307,6 +307,14 @@ pub fn dropped_datagrams(socket: &SockRef<'_>) -> Option<u64> {
     drops.try_into().ok().map(u32::from_ne_bytes).map(u64::from)
 }
 
+/// Whether what comes is acknowledged at once, or may wait for bytes that go with its acknowledgement.
+///
+/// Source: tcp(7), TCP_QUICKACK.
+pub fn acknowledge_at_once(socket: &SockRef<'_>, on: bool) {
+    // Refused, there is a segment more or a wait more.
+    let _ = socket.set_tcp_quickack(on);
+}
+
 /// Asks for a receive buffer that takes a burst: as large as the system's limit lets it be, or larger for whoever may.
 ///
 /// Source: socket(7), SO_RCVBUFFORCE.

@@ -11,7 +11,7 @@ use crate::options::{OpenError, OptionError, Purpose};
 use crate::os;
 use crate::{Address, Event};
 use adieu_proto::{Call, FaultKind, Race, RaceStep, Time};
-use socket2::Domain;
+use socket2::{Domain, SockRef};
 use std::io;
 use std::net::SocketAddr;
 
@@ -151,9 +151,8 @@ impl<H: Opened> Racing<H> {
     /// Begins an attempt. While it is alone, bytes may go with its SYN.
     fn start(&self, link: &mut Link<H>, address: SocketAddr) -> Result<Started<H>, NotStarted> {
         let socket = link.options.socket.open(Domain::for_address(address), Purpose::Connect)?;
-        #[cfg(target_os = "linux")]
         if link.options.program_speaks_at_once() {
-            let _ = socket.set_tcp_quickack(false);
+            os::acknowledge_at_once(&SockRef::from(&socket), false);
         }
         let dialled = address;
         let address = dialled.into();

@@ -347,9 +347,8 @@ impl<H: Handle> Link<H> {
     /// The first bytes have gone, and with them the acknowledgement that waited for them. What the peer sends is acknowledged as ever:
     /// its next bytes may wait for that (Nagle's algorithm).
     fn acknowledge_at_once(&self) {
-        #[cfg(target_os = "linux")]
         if let (true, Some(handle)) = (self.options.program_speaks_at_once(), &self.handle) {
-            let _ = handle.socket().set_tcp_quickack(true);
+            os::acknowledge_at_once(&handle.socket(), true);
         }
     }
 
