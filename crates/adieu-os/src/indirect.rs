@@ -1,4 +1,10 @@
-//! Ways on which no byte passes through this program: only Linux has them.
+//! Ways on which no byte passes through this program: only Linux has them here.
+//!
+//! macOS and FreeBSD have a `sendfile` too. It takes an offset and leaves the one of the open file where it was, so an input that others
+//! share (a shell's `< file`) would have to be moved after each call. And FreeBSD's FIONWRITE leaves out what is still being read from the
+//! disk (`sbavail`), so bytes would count as acknowledged that were not sent yet. There every byte goes through a buffer.
+//!
+//! Source: sendfile(2) of both; `soo_ioctl` of FreeBSD.
 
 use crate::{HandedOn, Passed, Pollable};
 use std::marker::PhantomData;
