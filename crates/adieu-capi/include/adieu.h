@@ -484,7 +484,7 @@ void adieu_finisher_free(struct adieu_finisher *finisher);
 /// Source: RFC 9293, section 3.10.5 (ABORT); socket(7), SO_LINGER; Winsock's closesocket.
 int adieu_abort(adieu_socket socket);
 
-/// Tells how many bytes were sent on a socket and not acknowledged by the peer's TCP (SIOCOUTQ).
+/// Tells how many bytes were sent on a socket and not acknowledged by the peer's TCP.
 /// Our FIN is not counted.
 ///
 /// Zero says that the peer's system has every byte. Whether the peer's program has read them, only
@@ -492,11 +492,12 @@ int adieu_abort(adieu_socket socket);
 ///
 /// Returns 0, and the number in *bytes; or an error, and *bytes is ADIEU_UNKNOWN.
 /// ADIEU_ERROR_UNSUPPORTED: the socket is a Unix socket, whose bytes nobody acknowledges; or the
-/// connection is over, and Linux no longer tells whether our FIN is among the octets that were not
-/// acknowledged (the report of adieu_finish() has the number); or the system is not Linux.
+/// connection is over, and the system no longer tells whether our FIN is among the octets that were
+/// not acknowledged (the report of adieu_finish() has the number); or the system does not tell.
 ///
-/// Threads: any. Platforms: Linux. Elsewhere always an error.
-/// Source: tcp(7), SIOCOUTQ.
+/// Threads: any. Platforms: Linux, macOS, FreeBSD, NetBSD; OpenBSD once our FIN is acknowledged.
+/// Elsewhere always an error. It was never run but on Linux.
+/// Source: tcp(7), SIOCOUTQ; FIONWRITE of FreeBSD and NetBSD; TCP_CONNECTION_INFO of macOS.
 int adieu_unacknowledged(adieu_socket socket, uint64_t *bytes);
 
 /// Writes a report as one sentence for people: the ending, then the numbers.

@@ -89,7 +89,7 @@ pub extern "C" fn adieu_abort(socket: adieu_socket) -> c_int {
     .code()
 }
 
-/// Tells how many bytes were sent on a socket and not acknowledged by the peer's TCP (SIOCOUTQ).
+/// Tells how many bytes were sent on a socket and not acknowledged by the peer's TCP.
 /// Our FIN is not counted.
 ///
 /// Zero says that the peer's system has every byte. Whether the peer's program has read them, only
@@ -97,11 +97,12 @@ pub extern "C" fn adieu_abort(socket: adieu_socket) -> c_int {
 ///
 /// Returns 0, and the number in *bytes; or an error, and *bytes is ADIEU_UNKNOWN.
 /// ADIEU_ERROR_UNSUPPORTED: the socket is a Unix socket, whose bytes nobody acknowledges; or the
-/// connection is over, and Linux no longer tells whether our FIN is among the octets that were not
-/// acknowledged (the report of adieu_finish() has the number); or the system is not Linux.
+/// connection is over, and the system no longer tells whether our FIN is among the octets that were
+/// not acknowledged (the report of adieu_finish() has the number); or the system does not tell.
 ///
-/// Threads: any. Platforms: Linux. Elsewhere always an error.
-/// Source: tcp(7), SIOCOUTQ.
+/// Threads: any. Platforms: Linux, macOS, FreeBSD, NetBSD; OpenBSD once our FIN is acknowledged.
+/// Elsewhere always an error. It was never run but on Linux.
+/// Source: tcp(7), SIOCOUTQ; FIONWRITE of FreeBSD and NetBSD; TCP_CONNECTION_INFO of macOS.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn adieu_unacknowledged(socket: adieu_socket, bytes: *mut u64) -> c_int {
     let asked = guarded(Err(adieu_error::Bug), || {
