@@ -89,12 +89,13 @@ pub struct Fault {
 /// How much of what our kernel accepted the peer's TCP has not acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Unacknowledged {
-    /// So many octets of sequence space: bytes, and one for our FIN once it is queued (Linux: `SIOCOUTQ`).
+    /// So many octets of sequence space: bytes, and one for our FIN once it is queued (Linux: `SIOCOUTQ`; macOS, FreeBSD, NetBSD: the
+    /// send queue and the state of the TCP).
     Octets(u64),
     /// Our end and nothing else: the whole end mark that our transport ends its stream with (TLS close_notify), and our FIN.
     /// Everything before them is acknowledged, and no octet of them is.
     End,
-    /// Some octets, our FIN among them; how many is not told (Windows: the state of its TCP).
+    /// Some octets, our FIN among them; how many is not told (Windows, OpenBSD: the state of the TCP).
     Uncounted,
     /// There is nothing to acknowledge: both ends are in one kernel (Unix sockets), which has the bytes.
     NotApplicable,

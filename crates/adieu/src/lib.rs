@@ -120,7 +120,7 @@
 //! | --- | --- | --- | --- |
 //! | compiled | yes | yes | type-checked |
 //! | tested | yes | under Wine 8 | no |
-//! | acknowledgement of everything at the end | SIOCOUTQ | the state of the TCP | the state of the TCP; not known on NetBSD and OpenBSD if the peer ended first and ours was acknowledged since the last look: `Indeterminate` |
+//! | acknowledgement of everything at the end | SIOCOUTQ | the state of the TCP | the state of the TCP; on NetBSD and OpenBSD not known if the peer ended first: `Indeterminate` |
 //! | acknowledged bytes before that | SIOCOUTQ | not known | the send queue; not known on OpenBSD |
 //! | Unix sockets | yes | blocking driver, Windows 10 version 1803 | yes |
 //!
