@@ -9,7 +9,10 @@ use crate::{
     verdict::{Actor, Claim, Effect, Ending, Grade, ResetKind, Side, Verdict},
 };
 use serde::Serialize;
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+};
 
 /// How many segments are told one by one that are not in both.
 const MOST_EVENTS: usize = 200;
@@ -29,12 +32,11 @@ pub struct PairRecord {
     began: String,
     sentence: String,
     ending: Option<Ending>,
-    ending_grade: Option<Grade>,
     agree: bool,
     rst_by: Option<String>,
-    rst_by_grade: Option<Grade>,
     rst_kind: Option<String>,
-    rst_kind_grade: Option<Grade>,
+    /// How sure `ending`, `rst_by` and `rst_kind` are, of those that are known.
+    grades: Grades,
     paired_by: PairedBy,
     paired_grade: Grade,
     client_translated: bool,
@@ -53,6 +55,13 @@ pub struct PairRecord {
     events_not_kept: u64,
 }
 
+/// How sure a record is of what it knows, by the name of the field.
+type Grades = BTreeMap<&'static str, Grade>;
+
+fn grades<const N: usize>(named: [(&'static str, Option<Grade>); N]) -> Grades {
+    named.into_iter().filter_map(|(name, grade)| Some((name, grade?))).collect()
+}
+
 /// How the clocks lie.
 #[derive(Clone, Copy, Debug, Serialize)]
 struct Clock {
@@ -69,7 +78,7 @@ struct Alike {
     first_frame: u64,
     last_frame: u64,
     ending: Option<Ending>,
-    ending_grade: Option<Grade>,
+    grades: Grades,
     sentence: String,
     not_kept: u64,
 }
@@ -121,12 +130,14 @@ impl PairRecord {
             began: rfc3339(one.verdicts[0].first.time),
             sentence: sentence(one),
             ending: one.ending.value().copied(),
-            ending_grade: one.ending.grade(),
             agree: one.agree,
             rst_by: by.value().map(|actors| joined(actors, Actor::as_str)),
-            rst_by_grade: by.grade(),
             rst_kind: kind.value().map(|kinds| joined(kinds, ResetKind::as_str)),
-            rst_kind_grade: kind.grade(),
+            grades: grades([
+                ("ending", one.ending.grade()),
+                ("rst_by", by.grade()),
+                ("rst_kind", kind.grade()),
+            ]),
             paired_by: one.paired_by,
             paired_grade: one.paired,
             client_translated: one.translated()[0],
@@ -166,7 +177,7 @@ impl Alike {
             first_frame: verdict.first.frame,
             last_frame: verdict.last.frame,
             ending: verdict.ending.value().copied(),
-            ending_grade: verdict.ending.grade(),
+            grades: grades([("ending", verdict.ending.grade())]),
             sentence: crate::words::sentence(verdict),
             not_kept,
         }
@@ -219,7 +230,7 @@ pub struct AloneRecord {
     began: String,
     sentence: String,
     ending: Option<Ending>,
-    ending_grade: Option<Grade>,
+    grades: Grades,
     first_frame: u64,
     last_frame: u64,
 }
@@ -239,7 +250,7 @@ impl AloneRecord {
             began: rfc3339(verdict.first.time),
             sentence: alone_sentence(alone),
             ending: verdict.ending.value().copied(),
-            ending_grade: verdict.ending.grade(),
+            grades: grades([("ending", verdict.ending.grade())]),
             first_frame: verdict.first.frame,
             last_frame: verdict.last.frame,
         }

@@ -156,6 +156,7 @@ pub struct Way {
     /// Segments that were lost between.
     pub lost: u64,
     /// Octets of them.
+    #[serde(rename = "lost_bytes")]
     pub lost_octets: u64,
     /// Segments that the second capture missed, although they passed there.
     pub missed_by_second: u64,
@@ -173,10 +174,13 @@ pub struct Way {
     pub not_compared: u64,
     /// Octets, and a FIN, that passed the first capture and never came to the second one, not even sent again: those after the
     /// last that came.
+    #[serde(rename = "missing_at_end_bytes")]
     pub missing_at_end: u64,
     /// The shortest one-way time, in nanoseconds. `None`: the clocks are not aligned.
+    #[serde(rename = "fastest_ns")]
     pub fastest: Option<i64>,
     /// The longest.
+    #[serde(rename = "slowest_ns")]
     pub slowest: Option<i64>,
     /// By how much the hop limit is less at the second capture: the hops between. `None`: no segment is in both.
     pub hops: Option<i16>,

@@ -41,7 +41,7 @@ struct Socket<'a> {
     stall: Option<Stall>,
     attempts: u8,
     last_sent_ms: Option<u64>,
-    message: String,
+    sentence: String,
 }
 
 #[derive(Serialize)]
@@ -141,7 +141,7 @@ fn socket<'a>(at: &'a str, look: &Look, finding: &Finding, program: Option<&'a s
         stall: finding.stall,
         attempts: finding.attempts,
         last_sent_ms: finding.last_sent.map(ms),
-        message: finding.words(owner),
+        sentence: finding.words(owner),
     }
 }
 
