@@ -77,9 +77,14 @@ pub(crate) fn network(text: &str) -> anyhow::Result<IpNet> {
     if let Ok(ip) = bare.parse::<IpAddr>() {
         return Ok(ip.to_canonical().into());
     }
-    let network: IpNet = text
-        .parse()
-        .with_context(|| "write a network such as 192.0.2.0/24 or 2001:db8::/32, or an address".to_owned())?;
+    let network: IpNet = text.parse().with_context(|| {
+        let length = match text.split_once('/').and_then(|(address, _)| address.parse::<IpAddr>().ok()) {
+            Some(IpAddr::V4(_)) => "the length of its prefix is not a number from 0 to 32: ",
+            Some(IpAddr::V6(_)) => "the length of its prefix is not a number from 0 to 128: ",
+            None => "",
+        };
+        format!("{length}write a network such as 192.0.2.0/24 or 2001:db8::/32, or an address")
+    })?;
     if network.addr() != network.network() {
         return Err(anyhow!(
             "the address has bits after its prefix: write {}, or the address alone",
@@ -136,7 +141,8 @@ mod tests {
         for (text, says) in [
             ("", "write a network"),
             ("localhost", "write a network"),
-            ("192.0.2.0/33", "write a network"),
+            ("192.0.2.0/33", "not a number from 0 to 32: write a network"),
+            ("2001:db8::/x", "not a number from 0 to 128: write a network"),
             ("192.0.2/24", "write a network"),
             ("192.0.2.1/24", "write 192.0.2.0/24, or the address alone"),
             ("fd00::1/8", "write fd00::/8, or"),

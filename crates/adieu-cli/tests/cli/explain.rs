@@ -41,6 +41,73 @@ fn a_file_is_explained_connection_by_connection() {
     assert!(lines[1].contains("refused"), "{out}");
 }
 
+/// A filter that chooses nothing is told on stderr to people, and changes no exit status.
+#[test]
+fn a_filter_that_matches_nothing_is_told() {
+    let file = path("several_connections.pcap");
+    let none = "adieu: 0 of 6 connections match --host 10.7.0.9\n";
+    let page = tempfile::tempdir().expect("a directory");
+    let page = page.path().join("page.html");
+    let page = page.to_str().expect("UTF-8");
+    for (options, told) in [
+        (&["--host", "10.7.0.9"][..], none),
+        (&["--host", "10.7.0.9", "--format", "brief"], none),
+        (&["--host", "10.7.0.9", "--html", page], none),
+        (&["--host", "10.7.0.9", "--summary"], none),
+        (&["--host", "10.7.0.9", "--format", "json"], ""),
+        (&["--host", "10.7.0.9", "--format", "zeek"], ""),
+        (&["--host", "10.7.0.9", "--format", "eve"], ""),
+        (&["--host", "10.7.0.9", "--summary", "--format", "json"], ""),
+        (
+            &["--only", "truncated,silent", "--port", "27015", "--net", "10.7.0.0/24"],
+            "adieu: 0 of 6 connections match --only truncated,silent --net 10.7.0.0/24 --port 27015\n",
+        ),
+        (
+            &["--until", "2001-01-01T00:00:00Z"],
+            "adieu: 0 of 6 connections match --until 2001-01-01T00:00:00.000000000Z\n",
+        ),
+        (&["--only", "graceful"], ""),
+    ] {
+        let output = run(&[&["explain", &file], options].concat(), b"");
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), told.to_owned()), "{options:?}");
+    }
+    let empty = &fs::read(&file).expect("a capture")[..24];
+    let output = run(&["explain", "-"], empty);
+    assert_eq!(
+        (output.status.code(), text(&output.stderr)),
+        (Some(0), "adieu: there is no TCP connection\n".to_owned())
+    );
+}
+
+#[test]
+fn a_wrong_address_is_told_with_one_that_fits() {
+    let file = path("several_connections.pcap");
+    for (option, value, says) in [
+        ("--follow", "10.7.0.1", "the port is missing: write it as 10.7.0.1:443"),
+        (
+            "--follow",
+            "example.org:80",
+            "'example.org' is not an IP address: write it as 192.0.2.7:443 or [2001:db8::7]:443",
+        ),
+        (
+            "--host",
+            "example.org",
+            "it is not an IP address: write an address such as 192.0.2.7 or 2001:db8::7",
+        ),
+        (
+            "--net",
+            "10.7.0.0/40",
+            "the length of its prefix is not a number from 0 to 32: write a network such as",
+        ),
+        ("--port", "http", "it is not a number from 0 to 65535: write a port such as 443"),
+    ] {
+        let output = run(&["explain", option, value, &file], b"");
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains(says) && told.contains(value), "{option} {value}: {told}");
+    }
+}
+
 #[test]
 fn what_is_not_wanted_is_not_printed() {
     let file = path("several_connections.pcap");
@@ -250,7 +317,8 @@ fn what_was_passed_over_is_told() {
     let output = run(&["explain", "-"], &capture);
     assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), String::new()));
     let expected = "adieu: stdin: IP fragments are not put together, so connections may have gaps (1 frame passed over)\n\
-                    adieu: stdin: IP headers are impossible (1 frame passed over)\n";
+                    adieu: stdin: IP headers are impossible (1 frame passed over)\n\
+                    adieu: there is no TCP connection\n";
     assert_eq!(text(&output.stderr), expected);
 }
 

@@ -1,5 +1,6 @@
 //! What `adieu explain` is asked for, as it was written.
 
+use super::ends;
 use crate::options::access::network;
 use crate::options::durations::limit;
 use crate::parsing::rules::Rules;
@@ -50,7 +51,7 @@ pub(crate) struct Args {
     pub(super) both: bool,
 
     /// Draw the connections of this address and port as a ladder, segment by segment, with frame numbers
-    #[arg(long, value_name = "ADDRESS:PORT", env = "ADIEU_FOLLOW", hide_env_values = true)]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "ADIEU_FOLLOW", hide_env_values = true, value_parser = ends::end)]
     pub(super) follow: Option<SocketAddr>,
 
     /// Write a page of HTML for a ticket to this file instead of printing; - is stdout
@@ -66,7 +67,7 @@ pub(crate) struct Args {
     pub(super) only: Vec<Only>,
 
     /// Print only connections of this address, on either side (can be given again, or with commas)
-    #[arg(long, value_name = "ADDRESS", env = "ADIEU_HOST", hide_env_values = true, value_delimiter = ',')]
+    #[arg(long, value_name = "ADDRESS", env = "ADIEU_HOST", hide_env_values = true, value_delimiter = ',', value_parser = ends::host)]
     pub(super) host: Vec<IpAddr>,
 
     /// Print only connections of this network, such as 192.0.2.0/24, on either side (can be given again, or with commas)
@@ -74,7 +75,7 @@ pub(crate) struct Args {
     pub(super) net: Vec<IpNet>,
 
     /// Print only connections of this port, on either side (can be given again, or with commas)
-    #[arg(long, value_name = "PORT", env = "ADIEU_PORT", hide_env_values = true, value_delimiter = ',')]
+    #[arg(long, value_name = "PORT", env = "ADIEU_PORT", hide_env_values = true, value_delimiter = ',', value_parser = ends::port)]
     pub(super) port: Vec<u16>,
 
     /// Print only connections with a packet at this time or later, in UTC, such as 2026-11-30T06:00:00Z

@@ -4,6 +4,7 @@
 //! connection: it would look cut otherwise.
 
 use super::arguments::{Args, Only};
+use super::matches::Matches;
 use adieu_explain::both::Comparison;
 use adieu_explain::format::rfc3339;
 use adieu_explain::packet::Packet;
@@ -11,6 +12,7 @@ use adieu_explain::segment::{Checksum, Segment, Timestamp};
 use adieu_explain::verdict::{Ending, Verdict};
 use clap::ValueEnum;
 use ipnet::IpNet;
+use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
 
 /// What is wanted. Of each kind one has to fit, and kinds that are empty are not asked for.
@@ -22,6 +24,7 @@ pub(super) struct Filter {
     until: Option<Timestamp>,
     only: Vec<Only>,
     ignores_checksums: bool,
+    matches: RefCell<Matches>,
 }
 
 impl Filter {
@@ -34,6 +37,7 @@ impl Filter {
             until: args.until,
             only: args.only.clone(),
             ignores_checksums: args.ignore_checksums,
+            matches: RefCell::default(),
         }
     }
 
@@ -68,12 +72,41 @@ impl Filter {
         .collect()
     }
 
-    /// Whether connections with these addresses and ports are wanted.
+    /// Whether connections with these addresses and ports are wanted. If not, they are counted.
     pub(super) fn wants_segment(&self, segment: &Segment<'_>) -> bool {
-        self.wants_addresses(segment.source, segment.destination)
+        let is_wanted = self.wants_addresses(segment.source, segment.destination);
+        if !is_wanted {
+            self.matches.borrow_mut().pass_over(segment);
+        }
+        is_wanted
     }
 
-    /// The same.
+    /// Says that no connection is wanted of those that it was asked about. `None`: some are.
+    pub(super) fn none_wanted(&self) -> Option<String> {
+        self.matches.borrow().none_of(&self.options())
+    }
+
+    /// What is wanted, as the options say it.
+    fn options(&self) -> String {
+        fn listed<T>(name: &str, wanted: &[T], word: impl Fn(&T) -> String) -> Option<String> {
+            let words: Vec<String> = wanted.iter().map(word).collect();
+            (!words.is_empty()).then(|| format!("{name} {}", words.join(",")))
+        }
+        let name = |only: &Only| {
+            only.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+        };
+        let parts = [
+            listed("--only", &self.only, name),
+            listed("--host", &self.hosts, IpAddr::to_string),
+            listed("--net", &self.networks, IpNet::to_string),
+            listed("--port", &self.ports, u16::to_string),
+            self.since.map(|since| format!("--since {}", rfc3339(since))),
+            self.until.map(|until| format!("--until {}", rfc3339(until))),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Whether connections with these addresses and ports are wanted.
     pub(super) fn wants_addresses(&self, source: SocketAddr, destination: SocketAddr) -> bool {
         fn either<T>(wanted: &[T], fits: impl Fn(&T) -> bool) -> bool {
             wanted.is_empty() || wanted.iter().any(fits)
@@ -85,7 +118,9 @@ impl Filter {
 
     /// Whether a connection is wanted that has ended so.
     pub(super) fn wants(&self, verdict: &Verdict) -> bool {
-        self.wants_time(verdict) && self.wants_ending(verdict.ending.value().copied())
+        let is_wanted = self.wants_time(verdict) && self.wants_ending(verdict.ending.value().copied());
+        self.matches.borrow_mut().judged(is_wanted);
+        is_wanted
     }
 
     /// Whether a connection is wanted that is in two captures: by what one of them shows, and by the ending as seen from both.

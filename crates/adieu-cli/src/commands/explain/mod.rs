@@ -5,12 +5,14 @@ mod arguments;
 mod both;
 mod code;
 mod destination;
+mod ends;
 mod filter;
 mod follow;
 mod guide;
 mod html;
 mod lines;
 mod live;
+mod matches;
 mod pass;
 mod plan;
 mod run;
@@ -28,7 +30,7 @@ use crate::no_plan::NoPlan;
 pub(crate) enum Plan {
     Captures(Box<plan::Plan>),
     Code(code::Plan),
-    Live(sockets::Plan),
+    Live(Box<sockets::Plan>),
 }
 
 impl Plan {
@@ -37,7 +39,7 @@ impl Plan {
             return code::Plan::new(code, args.format).map(Self::Code);
         }
         if args.live.live {
-            return sockets::Plan::new(args).map(Self::Live);
+            return sockets::Plan::new(args).map(|plan| Self::Live(Box::new(plan)));
         }
         plan::Plan::new(args).map(|plan| Self::Captures(Box::new(plan)))
     }

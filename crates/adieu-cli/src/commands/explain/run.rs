@@ -11,6 +11,7 @@ use super::pass::{Pass, Step, open, tell_counts, through, told, unreadable, wors
 use super::plan::{Capture, Plan, What};
 use super::{summary, summary_json};
 use crate::exit::ExitStatus;
+use crate::printer::complain;
 use crate::stdout::{print, to_stdout};
 use adieu_explain::format::ZEEK_HEADER;
 use adieu_explain::summary::Summary;
@@ -27,11 +28,32 @@ pub(super) fn run(plan: Plan) -> ExitStatus {
         return html::run(&plan, destination);
     }
     let Plan { captures, what, filter, .. } = plan;
+    let status = explain_all(captures, what, &filter);
+    let is_for_people = match what {
+        What::Connections(format) => matches!(format, Format::Text | Format::Brief),
+        What::Summary(is_json) | What::Compare(is_json) => !is_json,
+        // They say so themselves.
+        What::Follow(_) | What::Both(_) => false,
+    };
+    if is_for_people && status == ExitStatus::Success {
+        tell_if_none(&filter);
+    }
+    status
+}
+
+/// Says it if no connection was told.
+pub(super) fn tell_if_none(filter: &Filter) {
+    if let Some(none) = filter.none_wanted() {
+        complain(&none);
+    }
+}
+
+fn explain_all(captures: Vec<Capture>, what: What, filter: &Filter) -> ExitStatus {
     match what {
-        What::Connections(format) => connections(&captures, format, &filter),
+        What::Connections(format) => connections(&captures, format, filter),
         What::Summary(is_json) => {
             let mut summary = Summary::default();
-            let status = worst(captures.iter().map(|capture| count(capture, &filter, &mut summary)));
+            let status = worst(captures.iter().map(|capture| count(capture, filter, &mut summary)));
             let printed = if is_json {
                 lines(|out| summary_json::tables(&summary, out))
             } else {
@@ -42,7 +64,7 @@ pub(super) fn run(plan: Plan) -> ExitStatus {
         What::Compare(is_json) => {
             let mut summaries = [Summary::default(), Summary::default()];
             let counted =
-                captures.iter().zip(&mut summaries).map(|(one, summary)| count(one, &filter, summary));
+                captures.iter().zip(&mut summaries).map(|(one, summary)| count(one, filter, summary));
             let status = worst(counted);
             let [before, after] = &summaries;
             let printed = if is_json {
@@ -54,9 +76,9 @@ pub(super) fn run(plan: Plan) -> ExitStatus {
         }
         What::Both(form) => {
             let captures = captures.try_into().expect("the plan has two captures");
-            both::run(&captures, form, &filter)
+            both::run(&captures, form, filter)
         }
-        What::Follow(end) => worst(captures.iter().map(|capture| follow_end(capture, &filter, end))),
+        What::Follow(end) => worst(captures.iter().map(|capture| follow_end(capture, filter, end))),
     }
 }
 
