@@ -3,7 +3,7 @@
 use super::{Alone, Change, Changed, Comparison, Fate, PairedBy, Passage, Point, SharedReset, Way, WhyAlone};
 use crate::{
     verdict::{Actor, Effect, Grade, Side},
-    words::{self, Fact, bytes, counted, reset_kind, span},
+    words::{self, Fact, bytes, counted, reset_kind, span, verb},
 };
 use std::time::Duration;
 
@@ -164,9 +164,10 @@ fn never_arrived(one: &Comparison) -> Option<String> {
             && let Some(second) = one.nearer_to(side.other())
         {
             return Some(format!(
-                "the last {} of the {} are not in {}: {}",
+                "the last {} of the {} {} not in {}: {}",
                 bytes(way.missing_at_end),
                 name(side),
+                verb(way.missing_at_end, "is", "are"),
                 second.name(),
                 words::sentence(one.verdict(second.other()))
             ));
@@ -200,7 +201,7 @@ fn answered_between(one: &Comparison) -> Option<String> {
     let data = &one.ways[usize::from(side == Side::Client)];
     let missing = match data.missing_at_end {
         0 => String::new(),
-        missing => format!("; the last {} of them did not arrive by the end of the captures", bytes(missing)),
+        missing => format!("; its last {} did not arrive by the end of the captures", bytes(missing)),
     };
     Some(format!(
         "something between A and B acknowledged data of the {} that had not arrived at the capture near the {}, as a proxy does ({}){missing}",
@@ -229,7 +230,11 @@ fn agreement(one: &Comparison) -> String {
     let all: u64 = one.ways.iter().map(|way| way.segments).sum();
     let lost = match lost {
         0 => String::new(),
-        lost => format!("; {lost} of {} were lost between A and B", counted(all, "segment", "segments")),
+        lost => format!(
+            "; {lost} of {} {} lost between A and B",
+            counted(all, "segment", "segments"),
+            verb(lost, "was", "were")
+        ),
     };
     format!("{who}: {}{lost}", words::sentence(verdict))
 }
@@ -254,9 +259,11 @@ pub fn facts(one: &Comparison) -> Vec<Fact> {
     for (point, count) in [Point::A, Point::B].into_iter().zip(one.not_kept) {
         if count > 0 {
             let text = format!(
-                "{} of {} were too many to be kept and are not compared",
+                "{} of {} {} kept and {} not compared, because there were too many",
                 counted(count, "segment", "segments"),
-                point.name()
+                point.name(),
+                verb(count, "was not", "were not"),
+                verb(count, "is", "are")
             );
             facts.push(Fact::new(Grade::Seen, text));
         }
@@ -336,8 +343,12 @@ fn direction(one: &Comparison, side: Side, way: &Way) -> Vec<Fact> {
     let first = one.nearer_to(side);
     let names = first.map_or(("one capture", "the other"), |first| (first.name(), first.other().name()));
     let to = if side == Side::Client { "client to server" } else { "server to client" };
-    let mut text =
-        format!("{to}: {} of {} are in both", way.in_both, counted(way.segments, "segment", "segments"));
+    let mut text = format!(
+        "{to}: {} of {} {} in both",
+        way.in_both,
+        counted(way.segments, "segment", "segments"),
+        if way.segments == 1 { "is" } else { verb(way.in_both, "is", "are") }
+    );
     let time = |time: i64| nanoseconds(u64::try_from(time).unwrap_or(0));
     if let (Some(fastest), Some(slowest)) = (way.fastest, way.slowest) {
         text.push_str(&format!(", {} to {} from {} to {}", time(fastest), time(slowest), names.0, names.1));
@@ -363,12 +374,13 @@ fn direction(one: &Comparison, side: Side, way: &Way) -> Vec<Fact> {
     add(concluded, way.missed_by_second, single, plural);
     let (single, plural) = both(format!("not in {}: lost, or missed by that capture", names.1));
     add(Grade::Seen, way.lost_or_missed, single, plural);
-    let (single, plural) = both(format!("passed {} and it missed them", names.0));
-    add(concluded, way.missed_by_first, single, plural);
+    let (single, plural) = both(format!("passed {}, which missed", names.0));
+    add(concluded, way.missed_by_first, format!("{single} it"), format!("{plural} them"));
     let (single, plural) = both(format!("not in {}: made between, or missed by that capture", names.0));
     add(Grade::Seen, way.injected_or_missed, single, plural);
+    let early = "data that had not arrived: something between made";
     let (single, plural) =
-        both("acknowledge data that had not arrived: something between made them".to_owned());
+        (format!("segment acknowledges {early} it"), format!("segments acknowledge {early} them"));
     add(concluded, way.acknowledged_between, single, plural);
     let (single, plural) = both(
         "could not be compared: the other capture did not run then, or their order is unknown".to_owned(),
@@ -401,7 +413,7 @@ fn change(one: &Change) -> Fact {
     };
     let more = match one.count {
         1 => String::new(),
-        count => format!(", and so were {} more", count - 1),
+        count => format!(", and so {} {} more", verb(count - 1, "was", "were"), count - 1),
     };
     Fact::new(
         Grade::Seen,

@@ -56,8 +56,8 @@ pub(super) fn all(markup: &mut Markup, summary: &Summary) {
             "p",
             &[("class", &"warn")],
             format_args!(
-                "{} connections went to further servers, which are too many to list.",
-                summary.servers_not_kept()
+                "{} went to further servers, which are too many to list.",
+                words::counted(summary.servers_not_kept(), "connection", "connections")
             ),
         );
     }

@@ -43,7 +43,14 @@ pub(super) fn all(markup: &mut Markup, before: &Summary, after: &Summary) {
                 markup.leaf(
                     "p",
                     &[("class", &"dim")],
-                    format_args!("and {} smaller changes", changes.len() - shown.len()),
+                    format_args!(
+                        "and {}",
+                        words::counted(
+                            (changes.len() - shown.len()) as u64,
+                            "smaller change",
+                            "smaller changes"
+                        )
+                    ),
                 );
             }
         }

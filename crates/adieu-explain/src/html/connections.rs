@@ -27,8 +27,9 @@ pub(super) fn all(markup: &mut Markup, worst: &Worst, all: u64, page: &Page<'_>)
     if left_out > 0 {
         markup.within("p", &[], |markup| {
             markup.text(format_args!(
-                "{} of {all} connections have their facts and a ladder here: the worst, and of each server and ending some. ",
-                drawn.len()
+                "{} of {all} connections {} facts and a ladder here: the worst, and of each server and ending some. ",
+                drawn.len(),
+                words::verb(drawn.len() as u64, "has its", "have their")
             ));
             how_to_draw(markup, page);
         });

@@ -289,7 +289,14 @@ impl Picture<'_> {
         let verdict = self.verdict;
         if not_kept > 0 {
             self.live(4, true);
-            self.note("note", Side::Client, format_args!("{not_kept} later segments are not drawn"));
+            self.note(
+                "note",
+                Side::Client,
+                format_args!(
+                    "{}",
+                    words::counted(not_kept, "later segment is not drawn", "later segments are not drawn")
+                ),
+            );
         }
         self.live(6, false);
         let state = match (verdict.ending.value(), verdict.open_at_end.value()) {

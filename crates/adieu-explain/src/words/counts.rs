@@ -1,6 +1,6 @@
 //! Many frames or connections in words.
 
-use super::ending_words;
+use super::{ending_words, units::verb};
 use crate::{packet::Counts, summary::Tally};
 
 /// `27 connections: 20 graceful, 5 reset, 2 open`.
@@ -44,8 +44,9 @@ pub fn passed_over(counts: &Counts, evicted: u64) -> Vec<String> {
     }
     if evicted > 0 {
         told.push(format!(
-            "more connections were open at once than are followed: {evicted} were given up before their end, those without a \
-             complete handshake first. How they ended is unknown, and what followed of one is told as another connection"
+            "more connections were open at once than are followed: {evicted} {} given up before the end, those without a \
+             complete handshake first. How such a connection ended is unknown, and what followed of it is told as another one",
+            verb(evicted, "was", "were")
         ));
     }
     told

@@ -79,7 +79,11 @@ pub fn facts(verdict: &Verdict) -> Vec<Fact> {
     if verdict.resets_not_kept > 0 {
         facts.push(Fact::new(
             Grade::Seen,
-            format!("{} more RSTs followed and are not described", verdict.resets_not_kept),
+            units::counted(
+                verdict.resets_not_kept,
+                "more RST followed and is not described",
+                "more RSTs followed and are not described",
+            ),
         ));
     }
     facts.extend(capture(verdict));
@@ -203,8 +207,9 @@ fn direction(name: &str, one: &Direction) -> Fact {
     let most = if one.gaps_joined { "at most " } else { "" };
     if one.missed_by_capture > 0 {
         parts.push(format!(
-            "the capture missed {most}{} that were acknowledged",
-            units::bytes(one.missed_by_capture)
+            "the capture missed {most}{} that {} acknowledged",
+            units::bytes(one.missed_by_capture),
+            units::verb(one.missed_by_capture, "was", "were")
         ));
     }
     if one.missing > 0 {

@@ -17,11 +17,8 @@ pub use facts::{Fact, facts};
 pub use resets::{reset_effect, short_reset_kind};
 pub use segments::segment;
 pub use sentence::sentence;
-pub use units::{percent, size, span};
-pub(crate) use {
-    resets::kind as reset_kind,
-    units::{bytes, counted},
-};
+pub use units::{counted, percent, size, span, verb};
+pub(crate) use {resets::kind as reset_kind, units::bytes};
 
 use crate::verdict::{Claim, Ending, Unknown, Vantage, Verdict};
 

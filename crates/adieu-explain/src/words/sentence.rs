@@ -76,7 +76,7 @@ fn acknowledged(verdict: &Verdict) -> String {
     match known[..] {
         [(_, (0, 0)), (_, (0, 0))] => format!("neither side sent data{since}"),
         [(a, told), (b, (0, 0))] | [(b, (0, 0)), (a, told)] => {
-            format!("{}{since} were acknowledged, and the {b} sent no data", share(a, told))
+            format!("{}{since} {} acknowledged, and the {b} sent no data", share(a, told), were(told))
         }
         [(a, told), (b, told_too)] => {
             format!("{} and {}{since} were acknowledged", share(a, told), share(b, told_too))
@@ -88,12 +88,18 @@ fn acknowledged(verdict: &Verdict) -> String {
         [(a, told)] => {
             let other = if a == "client" { "server" } else { "client" };
             format!(
-                "{} in this capture were acknowledged; what the {other} sent is not in it",
-                share(a, told)
+                "{} in this capture {} acknowledged; what the {other} sent is not in it",
+                share(a, told),
+                were(told)
             )
         }
         _ => "the capture does not show what was sent".to_owned(),
     }
+}
+
+/// The verb after one share: `1 of 5 bytes was`, `0 of 1 byte was`, `2 of 5 bytes were`.
+fn were((acked, sent): (u64, u64)) -> &'static str {
+    if acked == 1 || sent == 1 { "was" } else { "were" }
 }
 
 /// `18 of 18 bytes of the client`.
@@ -169,15 +175,22 @@ fn never_read(verdict: &Verdict, side: Side, unread: &Claim<u64>) -> Option<Stri
     match unread {
         Claim::Known { value: 0, .. } => None,
         Claim::Known { value, .. } => {
-            Some(format!("{} {}were never read by {who}", units::bytes(*value), probably(unread)))
+            let were = units::verb(*value, "was", "were");
+            Some(format!("{} {}{were} never read by {who}", units::bytes(*value), probably(unread)))
         }
         Claim::Unknown { reason: Unknown::WindowShrunk, .. } => Some(format!(
-            "a part of the {} that {who} acknowledged was probably never read",
-            units::bytes(direction.acknowledged)
+            "{} that {who} acknowledged was probably never read",
+            match direction.acknowledged {
+                1 => "the byte".to_owned(),
+                count => format!("a part of the {}", units::bytes(count)),
+            }
         )),
         Claim::Unknown { reason: Unknown::NotOnTheWire, .. } if direction.acknowledged > 0 => Some(format!(
-            "whether {who} had read all {} that it acknowledged is unknown",
-            units::bytes(direction.acknowledged)
+            "whether {who} had read {} that it acknowledged is unknown",
+            match direction.acknowledged {
+                1 => "the byte".to_owned(),
+                count => format!("all {}", units::bytes(count)),
+            }
         )),
         Claim::Unknown { .. } => None,
     }

@@ -8,8 +8,13 @@ pub(crate) fn bytes(count: u64) -> String {
 }
 
 /// A number with the word for one, or for several.
-pub(crate) fn counted(count: u64, one: &str, several: &str) -> String {
+pub fn counted(count: u64, one: &str, several: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { several })
+}
+
+/// The verb for one, or for several: that which follows a number of things.
+pub const fn verb(count: u64, one: &'static str, several: &'static str) -> &'static str {
+    if count == 1 { one } else { several }
 }
 
 /// A number of bytes with three digits that count, from ten thousand on in units of 1000: `9999 bytes`, `580 KB`, `1.25 GB`.

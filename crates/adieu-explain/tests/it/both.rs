@@ -1,6 +1,6 @@
 //! Two captures of one connection: what is said of the way between them, against a simulated path whose truth is known.
 
-use crate::{conversation::*, frames};
+use crate::{conversation::*, frames, words};
 use adieu_explain::{
     both::{
         self, Alone, AloneRecord, Both, Change, Changed, Comparison, Fate, Limits, PairRecord, PairedBy,
@@ -80,6 +80,9 @@ fn check(plan: &Plan) -> Result<(), TestCaseError> {
     let captures = [Point::A, Point::B].map(|point| &truth.captures[at(point)].frames[..]);
     let told = compared(captures);
     let Some(pair) = pair(&told) else { return Ok(()) };
+    for text in both::facts(pair).into_iter().map(|fact| fact.text).chain([both::sentence(pair)]) {
+        prop_assert_eq!(words::wrong_numbers(&text), None, "{}", text);
+    }
     let packet = |point: Point, frame: u64| {
         let capture = &truth.captures[at(point)];
         let number = capture.packets[usize::try_from(frame - 1).expect("few frames")];

@@ -54,7 +54,9 @@ fn draw(verdict: &Verdict, ladder: &Ladder) -> String {
     }
     let mut text = ladder::draw(&verdict.client.to_string(), &verdict.server.to_string(), &mut rungs);
     if ladder.not_kept() > 0 {
-        text.push_str(&format!("{} later segments are not drawn\n", ladder.not_kept()));
+        let more =
+            words::counted(ladder.not_kept(), "later segment is not drawn", "later segments are not drawn");
+        text.push_str(&format!("{more}\n"));
     }
     text
 }
@@ -75,7 +77,8 @@ fn rung(verdict: &Verdict, row: &Row, client: usize) -> Rung {
         }
         Row::Run(run) => {
             let count: u64 = run.segments.iter().sum();
-            let call = format!("{} to {}: {count} segments", run.first.frame, run.last.frame);
+            let segments = words::counted(count, "segment", "segments");
+            let call = format!("{} to {}: {segments}", run.first.frame, run.last.frame);
             (Column::Client, Wire::Nothing, call)
         }
     };

@@ -178,9 +178,12 @@ pub(super) fn tell_counts(name: &str, counts: &Counts, evicted: u64) {
     }
     if counts.bad_checksums * 2 > counts.tcp {
         complain(&format!(
-            "{name}: {} of {} TCP segments have a wrong checksum and were left out. If the capture was taken on the host that \
+            "{name}: {} of {} {} a wrong checksum and {} left out. If the capture was taken on the host that \
              sent them, its network card was to fill the checksums in (checksum offload): --ignore-checksums takes them as right",
-            counts.bad_checksums, counts.tcp
+            counts.bad_checksums,
+            words::counted(counts.tcp, "TCP segment", "TCP segments"),
+            words::verb(counts.bad_checksums, "has", "have"),
+            words::verb(counts.bad_checksums, "was", "were")
         ));
     }
 }

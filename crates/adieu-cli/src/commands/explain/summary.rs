@@ -50,8 +50,8 @@ pub(super) fn tables(summary: &Summary) -> String {
     if summary.servers_not_kept() > 0 {
         let _ = writeln!(
             text,
-            "\n{} connections went to further servers, which are too many to list",
-            summary.servers_not_kept()
+            "\n{} went to further servers, which are too many to list",
+            words::counted(summary.servers_not_kept(), "connection", "connections")
         );
     }
     text
@@ -73,7 +73,8 @@ pub(super) fn changes(before: &Summary, after: &Summary) -> String {
             let _ = writeln!(text, "{title} {}", line(change));
         }
         if changes.len() > MOST {
-            let _ = writeln!(text, "and {} smaller changes", changes.len() - MOST);
+            let more = words::counted((changes.len() - MOST) as u64, "smaller change", "smaller changes");
+            let _ = writeln!(text, "and {more}");
         }
         for (groups, when) in [(gone, "only before"), (new, "only after")] {
             if !groups.is_empty() {

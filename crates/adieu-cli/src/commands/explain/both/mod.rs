@@ -14,6 +14,7 @@ use crate::stdout::to_stdout;
 use adieu_explain::both::{self, Alone, AloneRecord, Both, Comparison, Limits, PairRecord, Told};
 use adieu_explain::capture::Reader;
 use adieu_explain::packet::{Counts, Decoder, Packet};
+use adieu_explain::words::verb;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, Read};
@@ -102,8 +103,9 @@ fn read(
     }
     if not_kept > 0 {
         complain(&format!(
-            "more connections waited for their other half than are kept, so {not_kept} of them are not compared, those without a \
-             complete handshake first"
+            "more connections waited for their other half than are kept, so {not_kept} of them {} not compared, those without a \
+             complete handshake first",
+            verb(not_kept, "is", "are")
         ));
     }
     worst(statuses)

@@ -1,7 +1,7 @@
 //! A page on the terminal that is drawn over the one before, as watch(1) and top(1) do.
 
+use adieu_explain::words;
 use console::Term;
-use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
 
 /// The terminal behind stdout. `None`: stdout is none, or one that knows no escape sequences.
@@ -36,15 +36,20 @@ fn frame(page: &str, rows: usize, columns: usize) -> String {
     let shown = if count > room { room - 1 } else { count };
     let mut frame = "\x1b[H".to_owned();
     for line in page.lines().take(shown) {
-        frame.extend(line.chars().take(columns));
-        frame.push_str("\x1b[K\r\n");
+        put(&mut frame, line, columns);
     }
     if count > shown {
-        // Writing to a String cannot fail.
-        let _ = write!(frame, "and {} more lines\x1b[K\r\n", count - shown);
+        let more = words::counted((count - shown) as u64, "more line", "more lines");
+        put(&mut frame, &format!("and {more}"), columns);
     }
     frame.push_str("\x1b[J");
     frame
+}
+
+/// One line, as far as there are columns.
+fn put(frame: &mut String, line: &str, columns: usize) {
+    frame.extend(line.chars().take(columns));
+    frame.push_str("\x1b[K\r\n");
 }
 
 #[cfg(test)]
@@ -59,5 +64,19 @@ mod tests {
             "\x1b[Ha\x1b[K\r\nb\x1b[K\r\nand 2 more lines\x1b[K\r\n\x1b[J"
         );
         assert_eq!(frame("a\nb\nc\n", 4, 80).matches("\x1b[K").count(), 3);
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_narrowest_terminal() {
+        let page = "2026-11-30, every 2s\nserver (process 7)\n\nfd 3, CLOSE_WAIT\nlast\n";
+        for (rows, columns) in [(4, 5), (2, 1), (1, 1), (24, 5), (24, 3)] {
+            let drawn = frame(page, rows, columns);
+            let lines: Vec<&str> = drawn.trim_start_matches("\x1b[H").split("\x1b[K\r\n").collect();
+            assert!(lines.len() <= rows.max(2), "{rows} rows: {lines:?}");
+            for line in &lines[..lines.len() - 1] {
+                assert!(line.chars().count() <= columns, "{columns} columns: {line}");
+            }
+        }
+        assert!(frame(page, 4, 5).contains("serve\x1b[K") && frame(page, 4, 5).contains("and 3\x1b[K"));
     }
 }

@@ -4,6 +4,7 @@ use super::super::filter::Filter;
 use super::look::{Group, Look, Program, counts};
 use adieu_explain::live::growth::time_until_full;
 use adieu_explain::live::{Finding, seconds};
+use adieu_explain::words;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -19,7 +20,7 @@ pub(super) fn write(look: &Look, filter: &Filter, out: &mut impl Write) -> io::R
     writeln!(
         out,
         "{} of this network namespace: {}",
-        sockets(total),
+        words::counted(total, "TCP socket", "TCP sockets"),
         if hanging == 0 { "none hangs".to_owned() } else { format!("{hanging} {}", hang(hanging)) }
     )?;
     let mut ordered: Vec<_> = groups.iter().collect();
@@ -38,10 +39,6 @@ pub(super) fn write(look: &Look, filter: &Filter, out: &mut impl Write) -> io::R
     notes(look, has_times, out)
 }
 
-fn sockets(count: u64) -> String {
-    if count == 1 { "1 TCP socket".to_owned() } else { format!("{count} TCP sockets") }
-}
-
 fn hang(count: usize) -> &'static str {
     if count == 1 { "hangs" } else { "hang" }
 }
@@ -56,8 +53,15 @@ fn title(look: &Look, group: Group) -> String {
 }
 
 fn named(program: &Program) -> String {
-    let limit = program.limit.map_or_else(|| "an unknown limit".to_owned(), |limit| limit.to_string());
-    format!("{} (process {}, {} of {limit} descriptors open)", program.name, program.pid, program.open)
+    let open = match program.limit {
+        Some(limit) => {
+            format!("{} of {} open", program.open, words::counted(limit, "descriptor", "descriptors"))
+        }
+        None => {
+            format!("{} open of an unknown limit", words::counted(program.open, "descriptor", "descriptors"))
+        }
+    };
+    format!("{} (process {}, {open})", program.name, program.pid)
 }
 
 /// `2 CLOSE_WAIT, 1 stalled`
@@ -95,15 +99,17 @@ fn notes(look: &Look, has_times: bool, out: &mut impl Write) -> io::Result<()> {
     let scan = &look.scan;
     if scan.unreadable > 0 {
         notes.push(format!(
-            "Not seen: what {} of other users hold. Root sees it.",
-            processes(scan.unreadable)
+            "Not seen: what {} of other users {}. Root sees it.",
+            words::counted(scan.unreadable, "process", "processes"),
+            words::verb(scan.unreadable, "holds", "hold")
         ));
     }
     if scan.in_other_networks > 0 {
         notes.push(format!(
-            "Not seen: the sockets of {} other network namespaces, which {} use. Look there with nsenter --net=/proc/PID/ns/net.",
-            scan.other_networks,
-            processes(scan.in_other_networks)
+            "Not seen: the sockets of {}, which {} {}. Look there with nsenter --net=/proc/PID/ns/net.",
+            words::counted(scan.other_networks, "other network namespace", "other network namespaces"),
+            words::counted(scan.in_other_networks, "process", "processes"),
+            words::verb(scan.in_other_networks, "uses", "use")
         ));
     }
     if look.is_torn {
@@ -116,10 +122,6 @@ fn notes(look: &Look, has_times: bool, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "\n{}", notes.join("\n"))?;
     }
     Ok(())
-}
-
-fn processes(count: u64) -> String {
-    if count == 1 { "1 process".to_owned() } else { format!("{count} processes") }
 }
 
 /// How a process has changed since the first look.
@@ -150,7 +152,8 @@ pub(super) fn write_change(prefix: &str, change: &Change, out: &mut impl Write) 
     });
     write!(out, "{}", counts.collect::<Vec<_>>().join(", "))?;
     if !change.after.is_zero() {
-        write!(out, "; {:+} descriptors in {}", change.opened, seconds(change.after))?;
+        let descriptors = words::verb(change.opened.unsigned_abs(), "descriptor", "descriptors");
+        write!(out, "; {:+} {descriptors} in {}", change.opened, seconds(change.after))?;
     }
     if let Some(time) = change.full_in() {
         write!(out, "; no descriptor is left (EMFILE) in {} if it goes on so", seconds(time))?;
