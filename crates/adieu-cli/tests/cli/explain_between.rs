@@ -185,7 +185,7 @@ fn a_segment_that_a_box_lost_is_the_only_one_that_is_not_on_both_sides() {
     assert_eq!((not_in_both(&one), of(&one, "c2s", "segments")), (1, of(&one, "c2s", "in_both")), "{one}");
     // A way of microseconds repairs a loss so soon that the asking for it is told from no reordering.
     assert_eq!(of(&one, "s2c", "lost") + of(&one, "s2c", "lost_or_missed"), 1, "{one}");
-    assert_eq!(of(&one, "s2c", "missing_at_end"), 0, "{one}");
+    assert_eq!(of(&one, "s2c", "missing_at_end_bytes"), 0, "{one}");
     assert_eq!(one["events"][0]["from"], "server", "{one}");
     assert!(one["events"][0]["bytes"].as_u64().is_some_and(|bytes| (1..=1448).contains(&bytes)), "{one}");
 }
