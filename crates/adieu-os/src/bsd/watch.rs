@@ -18,7 +18,7 @@ const AT_LEAST: Duration = Duration::from_millis(50);
 /// `tcp_input` or `tcp_do_segment`; `tcp_handle_wakeup` of macOS), and the filter calls a socket that sends no more ready each time
 /// (`filt_sowrite`, EV_EOF). The lock of the connection is held meanwhile, so who is woken sees the state that the acknowledgement led to.
 ///
-/// None of this was run by us on those systems, so a timer of the same queue wakes too, [20 times a second](AT_LEAST).
+/// None of this was run by us on those systems, so a timer of the same queue wakes too, 20 times a second.
 ///
 /// Source: kqueue(2): EVFILT_WRITE, EVFILT_TIMER, EV_CLEAR.
 pub struct AcknowledgementWatch {
@@ -30,7 +30,7 @@ impl AcknowledgementWatch {
     ///
     /// # Errors
     ///
-    /// The system has no descriptors or no memory left.
+    /// The system has no descriptors or no memory left, or no timer as exact as this one.
     pub fn new(socket: BorrowedFd<'_>) -> io::Result<Self> {
         let mut watch = Self { kqueue: kqueue()? };
         let flags = EventFlags::ADD | EventFlags::CLEAR;
@@ -39,7 +39,7 @@ impl AcknowledgementWatch {
             Event::new(EventFilter::Write(socket.as_raw_fd()), flags, nothing),
             Event::new(EventFilter::Timer { ident: 0, timer: Some(AT_LEAST) }, flags, nothing),
         ];
-        watch.ask(&changes)?;
+        change(&watch.kqueue, &changes)?;
         // The state as it is now: what comes after it is news.
         watch.consume();
         Ok(watch)
@@ -47,20 +47,23 @@ impl AcknowledgementWatch {
 
     /// Takes the news that made the descriptor readable, so that it waits for the next.
     pub fn consume(&mut self) {
-        // A failure takes nothing, and then the caller merely looks once more.
-        let _ = self.ask(&[]);
-    }
-
-    /// Changes what is watched, and takes what has come.
-    fn ask(&mut self, changes: &[Event]) -> io::Result<()> {
         let mut news = [MaybeUninit::<Event>::uninit(); 2];
         #[expect(unsafe_code, reason = "a kqueue does not own the descriptors that it watches")]
-        // SAFETY: a socket that is closed leaves the queue with its descriptor, says kqueue(2), so none is watched that is not open.
-        unsafe {
-            kevent(&self.kqueue, changes, &mut news, Some(Duration::ZERO))?;
-        }
-        Ok(())
+        // SAFETY: nothing new is watched. A failure takes nothing, and then the caller merely looks once more.
+        let _ = unsafe { kevent(&self.kqueue, &[], &mut news, Some(Duration::ZERO)) };
     }
+}
+
+/// Adds to what a queue watches, and takes nothing from it.
+///
+/// # Errors
+///
+/// One of the filters is refused: with no room for events kevent(2) says so by its own error.
+fn change(kqueue: &OwnedFd, changes: &[Event]) -> Result<(), Errno> {
+    let mut nothing: [MaybeUninit<Event>; 0] = [];
+    #[expect(unsafe_code, reason = "a kqueue does not own the descriptors that it watches")]
+    // SAFETY: what is watched is open now, and leaves the queue when it is closed, says kqueue(2).
+    unsafe { kevent(kqueue, changes, &mut nothing, Some(Duration::ZERO)) }.map(drop)
 }
 
 impl AsFd for AcknowledgementWatch {
@@ -86,13 +89,9 @@ impl AsRawFd for AcknowledgementWatch {
 pub(crate) fn end_of(process: Pid) -> io::Result<OwnedFd> {
     let kqueue = kqueue()?;
     let filter = EventFilter::Proc { pid: process, flags: ProcessEvents::EXIT };
-    let change = [Event::new(filter, EventFlags::ADD, std::ptr::null_mut())];
-    let mut nothing: [MaybeUninit<Event>; 0] = [];
-    #[expect(unsafe_code, reason = "a kqueue does not own the descriptors that it watches")]
-    // SAFETY: it watches a process, and no descriptor.
-    let watched = unsafe { kevent(&kqueue, &change, &mut nothing, Some(Duration::ZERO)) };
-    match watched {
-        Ok(_) => Ok(kqueue),
+    let added = [Event::new(filter, EventFlags::ADD, std::ptr::null_mut())];
+    match change(&kqueue, &added) {
+        Ok(()) => Ok(kqueue),
         // A child that has ended already: most of these systems do not find it any more.
         Err(Errno::SRCH) => Ok(io::pipe()?.0.into()),
         Err(error) => Err(error.into()),
