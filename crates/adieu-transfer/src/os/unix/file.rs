@@ -1,9 +1,8 @@
 //! What a file has besides its content: permission bits, and holes.
 
 use rustix::fs::{FlockOperation, Mode};
-use rustix::io::Errno;
 use std::fs::{File, Metadata};
-use std::io::{self, Seek, SeekFrom};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 
 /// The nine permission bits.
@@ -65,7 +64,11 @@ pub(crate) fn is_sparse(there: &Metadata) -> bool {
 
 /// From a hole's or data's beginning in a file of this size: how long the hole is, and where the data after it ends. What
 /// is read next is that data.
+#[cfg(not(any(target_os = "netbsd", target_os = "openbsd")))]
 pub(crate) fn next_data(file: &mut File, size: u64, at: u64) -> (u64, u64) {
+    use rustix::io::Errno;
+    use std::io::{Seek, SeekFrom};
+
     let data = match rustix::fs::seek(&*file, rustix::fs::SeekFrom::Data(at)) {
         Ok(data) => data.min(size),
         // Nothing but a hole up to the end.
@@ -80,4 +83,10 @@ pub(crate) fn next_data(file: &mut File, size: u64, at: u64) -> (u64, u64) {
     // Those seeks have moved the place from which is read.
     let _ = file.seek(SeekFrom::Start(data));
     (data - at, if end == data { size } else { end })
+}
+
+/// All of it is data: these systems do not tell of holes.
+#[cfg(any(target_os = "netbsd", target_os = "openbsd"))]
+pub(crate) fn next_data(_: &mut File, size: u64, _: u64) -> (u64, u64) {
+    (0, size)
 }
