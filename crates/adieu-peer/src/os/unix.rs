@@ -104,6 +104,7 @@ pub(crate) fn receive(mut socket: &Socket, buffer: &mut [u8], _: Duration) -> io
 }
 
 /// What `recv` has said: Unix tells a reset itself.
+#[cfg(feature = "tls")]
 pub(crate) fn with_resets(_: &Socket, result: io::Result<usize>) -> io::Result<usize> {
     result
 }
