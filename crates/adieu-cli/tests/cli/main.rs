@@ -85,7 +85,7 @@ use adieu_testkit::places;
 pub(crate) use adieu_testkit::waits::until;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, kill_process};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
@@ -230,6 +230,16 @@ impl Server {
         let stream = TcpStream::connect(&self.address).expect("it listens");
         stream.set_read_timeout(Some(BOUND)).expect("a timeout can be set");
         stream
+    }
+
+    /// Connects and is reset before anything is sent to it; on a busy machine before the connecting is over.
+    pub(crate) fn connect_in_vain(&self) {
+        let mut client = TcpStream::connect(&self.address);
+        let end = client.as_mut().map_err(|error| error.kind()).and_then(|client| {
+            client.set_read_timeout(Some(BOUND)).expect("a timeout can be set");
+            client.read(&mut [0]).map_err(|error| error.kind())
+        });
+        assert_eq!(end, Err(ErrorKind::ConnectionReset));
     }
 
     /// The next line it says. Empty: it has ended.
