@@ -124,7 +124,8 @@ impl Drop for Server {
 /// Without what differs from run to run.
 fn settled(text: &str) -> Vec<String> {
     // How many were still open when it was stopped is chance.
-    let of_the_run = |line: &&str| !line.contains(": stopped by SIGTERM; ");
+    let of_the_run =
+        |line: &&str| ![": stopped by SIGTERM; ", ": SIGTERM: "].iter().any(|by| line.contains(by));
     let mut lines: Vec<String> = text.lines().filter(of_the_run).map(settled_line).collect();
     if text.contains('│') {
         lines.sort();
@@ -342,6 +343,20 @@ fn rust_on_the_pages_is_rust_that_is_compiled() {
         assert!(!blocks.is_empty(), "{path}");
         for block in blocks {
             assert!(compiled.contains(block), "{path}: {block}");
+        }
+    }
+}
+
+#[test]
+fn the_page_of_reports_has_every_key() {
+    let text = page("docs/reports.md");
+    let (_, tables) = text.split_once("## The keys of a report").expect("it has the keys");
+    let (connection, transfer) = tables.split_once("`adieu send` and").expect("it has those of transfers");
+    for (schema, keys) in [("report", connection), ("transfer-report", transfer)] {
+        let schema: serde_json::Value =
+            serde_json::from_str(&page(&format!("docs/{schema}.schema.json"))).expect("it is JSON");
+        for key in schema["properties"].as_object().expect("it has keys").keys() {
+            assert!(keys.contains(&format!("`{key}`")), "docs/reports.md does not have {key}");
         }
     }
 }
