@@ -188,12 +188,12 @@ typedef enum adieu_missing {
     ADIEU_MISSING_ACKNOWLEDGEMENT = 2,
     /// SO_ERROR could not be read.
     ADIEU_MISSING_SOCKET_ERROR = 3,
-    /// The connection was gone, and the reason was not told. Linux tells it once: a recv() or
+    /// The connection was gone, and the reason was not reported. Linux reports it once: a recv() or
     /// send() of the program before may have been given it.
     ADIEU_MISSING_CAUSE = 4,
 } adieu_missing;
 
-/// The call that told the first error.
+/// The call that reported the first error.
 typedef enum adieu_call {
     /// No call did.
     ADIEU_CALL_NONE = 0,
@@ -246,7 +246,7 @@ typedef enum adieu_fact {
 
 /// What is done when a bound is reached: the deadline, the idle timeout, the limit of late bytes.
 typedef enum adieu_at_bound {
-    /// The connection is reset: the peer is told that something is missing, and both systems free
+    /// The connection is reset: the peer learns that something is missing, and both systems free
     /// what they hold for it.
     ADIEU_AT_BOUND_RESET = 0,
     /// The socket is closed. Our system goes on delivering what was sent for a while, and answers
@@ -263,7 +263,7 @@ typedef struct adieu_finisher adieu_finisher;
 /// It is called on the thread that called adieu_finish() or adieu_finisher_advance(), during that
 /// call. `bytes` is valid until it returns. It returns 0 to go on. Anything else stops: the
 /// connection is reset, and its ending is ADIEU_ENDING_LOCAL_FAILURE. A positive number is taken
-/// for a system error (errno, GetLastError()) and told in the report; a negative one says no more.
+/// for a system error (errno, GetLastError()) and in the report; a negative one says no more.
 /// It must not throw, and must not leave by longjmp().
 typedef int (*adieu_late_bytes)(void *user, const uint8_t *bytes, size_t length);
 
@@ -311,9 +311,9 @@ typedef struct adieu_report {
     /// What the call returned: an enum adieu_error. Where it is not 0 there was no connection that
     /// could be finished.
     int32_t error;
-    /// The call that told the first error: an enum adieu_call.
+    /// The call that reported the first error: an enum adieu_call.
     int32_t error_call;
-    /// The first error's number: errno, or WSAGetLastError(). 0: no error was told.
+    /// The first error's number: errno, or WSAGetLastError(). 0: no error was reported.
     int32_t error_code;
     /// Of a reset: whose RST it was. An enum adieu_side.
     int32_t reset_by;
@@ -329,7 +329,7 @@ typedef struct adieu_report {
     int32_t role;
     /// An enum adieu_transport.
     int32_t transport;
-    /// recv() returned 0 before any error was told: an enum adieu_fact.
+    /// recv() returned 0 before any error was reported: an enum adieu_fact.
     int32_t eof_received;
     /// Our FIN was acknowledged: an enum adieu_fact. Unknown too if it was not sent.
     int32_t fin_acknowledged;
@@ -399,7 +399,7 @@ extern "C" {
 /// Finishes a connection: shuts down the sending side, receives until the peer has ended too, waits
 /// until everything is acknowledged, closes the socket, and reports how it ended.
 ///
-/// Call it once everything was sent: our FIN tells the peer that the stream is whole. For a stream
+/// Call it once everything was sent: our FIN says that the stream is whole. For a stream
 /// that is not whole call adieu_abort(). It blocks, for 30 s at most
 /// unless the options say otherwise. The socket may be blocking or not, half-closed already, reset
 /// already, have unread or urgent data. It is a TCP or a Unix socket. On Windows the program has
@@ -491,7 +491,7 @@ int adieu_abort(adieu_socket socket);
 /// an answer of that program can say. The socket stays open and as it was.
 ///
 /// Returns 0, and the number in *bytes; or an error, and *bytes is ADIEU_UNKNOWN.
-/// ADIEU_ERROR_UNSUPPORTED: the socket is a Unix socket, whose bytes nobody acknowledges; or the
+/// ADIEU_ERROR_UNSUPPORTED: the socket is a Unix socket, whose bytes are never acknowledged; or the
 /// connection is over, and the system no longer tells whether our FIN is among the octets that were
 /// not acknowledged (the report of adieu_finish() has the number); or the system does not tell.
 ///

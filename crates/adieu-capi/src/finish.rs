@@ -11,7 +11,7 @@ use std::ffi::c_int;
 /// Finishes a connection: shuts down the sending side, receives until the peer has ended too, waits
 /// until everything is acknowledged, closes the socket, and reports how it ended.
 ///
-/// Call it once everything was sent: our FIN tells the peer that the stream is whole. For a stream
+/// Call it once everything was sent: our FIN says that the stream is whole. For a stream
 /// that is not whole call adieu_abort(). It blocks, for 30 s at most
 /// unless the options say otherwise. The socket may be blocking or not, half-closed already, reset
 /// already, have unread or urgent data. It is a TCP or a Unix socket. On Windows the program has

@@ -102,7 +102,7 @@ pub unsafe extern "C" fn adieu_finisher_advance(
     finisher: *mut adieu_finisher,
     report: *mut adieu_report,
 ) -> c_int {
-    // SAFETY: the header asks for a finisher of ours that nobody else uses meanwhile, or null.
+    // SAFETY: the header asks for a finisher of ours that no other thread uses meanwhile, or null.
     let Some(finisher) = (unsafe { finisher.as_mut() }) else {
         return adieu_error::InvalidArgument.code();
     };
@@ -123,7 +123,7 @@ pub unsafe extern "C" fn adieu_finisher_advance(
 pub unsafe extern "C" fn adieu_finisher_waits(finisher: *const adieu_finisher) -> adieu_waits {
     let nothing = adieu_waits { socket: NO_SOCKET, events: 0, timeout_ms: 0 };
     guarded(nothing, || {
-        // SAFETY: the header asks for a finisher of ours that nobody else uses meanwhile, or null.
+        // SAFETY: the header asks for a finisher of ours that no other thread uses meanwhile, or null.
         let Some(adieu_finisher { state: State::Running(running) }) = (unsafe { finisher.as_ref() }) else {
             return nothing;
         };
@@ -166,7 +166,7 @@ pub unsafe extern "C" fn adieu_finisher_abort(
     finisher: *mut adieu_finisher,
     report: *mut adieu_report,
 ) -> c_int {
-    // SAFETY: the header asks for a finisher of ours that nobody else uses meanwhile, or null.
+    // SAFETY: the header asks for a finisher of ours that no other thread uses meanwhile, or null.
     let Some(finisher) = (unsafe { finisher.as_mut() }) else {
         return adieu_error::InvalidArgument.code();
     };

@@ -18,7 +18,7 @@ pub const ADIEU_DEFAULT_DEADLINE_MS: u64 = 30_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C)]
 pub enum adieu_at_bound {
-    /// The connection is reset: the peer is told that something is missing, and both systems free
+    /// The connection is reset: the peer learns that something is missing, and both systems free
     /// what they hold for it.
     Reset = 0,
     /// The socket is closed. Our system goes on delivering what was sent for a while, and answers
@@ -31,7 +31,7 @@ pub enum adieu_at_bound {
 /// It is called on the thread that called adieu_finish() or adieu_finisher_advance(), during that
 /// call. `bytes` is valid until it returns. It returns 0 to go on. Anything else stops: the
 /// connection is reset, and its ending is ADIEU_ENDING_LOCAL_FAILURE. A positive number is taken
-/// for a system error (errno, GetLastError()) and told in the report; a negative one says no more.
+/// for a system error (errno, GetLastError()) and in the report; a negative one says no more.
 /// It must not throw, and must not leave by longjmp().
 pub type adieu_late_bytes =
     Option<unsafe extern "C" fn(user: *mut c_void, bytes: *const u8, length: usize) -> c_int>;

@@ -39,9 +39,9 @@ pub struct adieu_report {
     /// What the call returned: an enum adieu_error. Where it is not 0 there was no connection that
     /// could be finished.
     pub error: i32,
-    /// The call that told the first error: an enum adieu_call.
+    /// The call that reported the first error: an enum adieu_call.
     pub error_call: i32,
-    /// The first error's number: errno, or WSAGetLastError(). 0: no error was told.
+    /// The first error's number: errno, or WSAGetLastError(). 0: no error was reported.
     pub error_code: i32,
     /// Of a reset: whose RST it was. An enum adieu_side.
     pub reset_by: i32,
@@ -57,7 +57,7 @@ pub struct adieu_report {
     pub role: i32,
     /// An enum adieu_transport.
     pub transport: i32,
-    /// recv() returned 0 before any error was told: an enum adieu_fact.
+    /// recv() returned 0 before any error was reported: an enum adieu_fact.
     pub eof_received: i32,
     /// Our FIN was acknowledged: an enum adieu_fact. Unknown too if it was not sent.
     pub fin_acknowledged: i32,

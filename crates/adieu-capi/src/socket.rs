@@ -96,7 +96,7 @@ pub extern "C" fn adieu_abort(socket: adieu_socket) -> c_int {
 /// an answer of that program can say. The socket stays open and as it was.
 ///
 /// Returns 0, and the number in *bytes; or an error, and *bytes is ADIEU_UNKNOWN.
-/// ADIEU_ERROR_UNSUPPORTED: the socket is a Unix socket, whose bytes nobody acknowledges; or the
+/// ADIEU_ERROR_UNSUPPORTED: the socket is a Unix socket, whose bytes are never acknowledged; or the
 /// connection is over, and the system no longer tells whether our FIN is among the octets that were
 /// not acknowledged (the report of adieu_finish() has the number); or the system does not tell.
 ///

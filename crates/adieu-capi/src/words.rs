@@ -100,12 +100,12 @@ pub enum adieu_missing {
     Acknowledgement = 2,
     /// SO_ERROR could not be read.
     SocketError = 3,
-    /// The connection was gone, and the reason was not told. Linux tells it once: a recv() or
+    /// The connection was gone, and the reason was not reported. Linux reports it once: a recv() or
     /// send() of the program before may have been given it.
     Cause = 4,
 }
 
-/// The call that told the first error.
+/// The call that reported the first error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C)]
 pub enum adieu_call {

@@ -25,7 +25,7 @@ pub(crate) fn run(words: &[OsString]) -> ExitStatus {
     command(words).map_or_else(|status| status, Command::run)
 }
 
-/// Finish network connections properly, and tell how each of them ended
+/// Finish network connections properly, and report how each one ended
 #[derive(Parser)]
 #[command(name = "adieu", version, max_term_width = 100)]
 struct Cli<C: Subcommand> {

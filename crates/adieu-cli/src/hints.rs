@@ -139,12 +139,12 @@ fn for_no_connection(report: &Report) -> Option<&'static str> {
         E::Refused if is_unix(endpoint.as_ref()) => Some(match endpoint {
             // It is no file, and goes with its server.
             Some(Endpoint::UnixAbstract { .. }) => {
-                "nobody listens there: is the server running, and is this its name?"
+                "nothing listens there: is the server running, and is this its name?"
             }
-            Some(Endpoint::Unix { path }) if path.is_dir() => "that is a directory, and no socket",
-            Some(Endpoint::Unix { path }) if path.is_file() => "that is a file, and no socket",
+            Some(Endpoint::Unix { path }) if path.is_dir() => "that is a directory, not a socket",
+            Some(Endpoint::Unix { path }) if path.is_file() => "that is a file, not a socket",
             _ => {
-                "nobody listens there: a server that is gone has left its name behind, or it does not listen yet"
+                "nothing listens there: a server that has gone left this file behind, or the server does not listen yet"
             }
         }),
         E::Refused => Some("nothing listens there: is the server running, and is this its port?"),
@@ -189,7 +189,7 @@ fn for_connect_timeout(report: &Report) -> &'static str {
             "the proxy or the peer behind it may be slow, or cut off by a firewall; raise --connect-timeout to wait longer"
         }
         Some(Role::Connect) if is_unix(endpoint(report).as_ref()) => {
-            "somebody listens there, and its queue of clients is full: it may be busy or stuck; raise --connect-timeout to wait longer"
+            "the server's backlog is full: it may be busy or stuck; raise --connect-timeout to wait longer"
         }
         Some(Role::Connect) | None => {
             "a firewall may drop the packets; check the address, or raise --connect-timeout"
@@ -210,7 +210,7 @@ fn for_local_failure(end: LocalEnd, error: ErrorMeaning) -> Option<&'static str>
             Some("stdout is closed or not writable; to throw the answer away, use >/dev/null")
         }
         (ErrorMeaning::BrokenPipe, LocalEnd::Output) => {
-            Some("whoever reads our output left before the end, so the rest of the answer is lost")
+            Some("the program that reads our output left before the end, so the rest of the answer is lost")
         }
         (ErrorMeaning::IsADirectory, _) => Some("that is a directory; give a file"),
         _ => None,
@@ -252,7 +252,7 @@ fn for_tls(report: &Report, close_notify_received: bool) -> Option<&'static str>
             | Alert::CERTIFICATE_EXPIRED
             | Alert::CERTIFICATE_UNKNOWN
             | Alert::UNKNOWN_CA => Some(
-                "the peer does not accept our certificate: it must be told of its issuer, or it has expired",
+                "the peer does not accept our certificate: it does not trust the issuer, or the certificate has expired",
             ),
             _ => None,
         },
@@ -290,7 +290,7 @@ fn for_binding(endpoint: &Endpoint, meaning: ErrorMeaning) -> Option<&'static st
         // What is in the way is said.
         (Endpoint::Unix { .. }, E::AddressInUse) => Some("choose another path, or end what is there"),
         (Endpoint::Unix { .. }, E::Forbidden | E::NotPermitted | E::ReadOnly) => {
-            Some("a socket file cannot be made in that directory by you")
+            Some("you may not create a file in that directory")
         }
         (Endpoint::Unix { .. }, E::NoSuchFile | E::NotADirectory) => {
             Some("the directory for the socket file is not there")

@@ -381,7 +381,7 @@ impl Printer {
         }
         let came_to = match clients {
             0 => "no client had connected".to_owned(),
-            _ => format!("of the connections that were open {finished} finished, {} cut", cut.len()),
+            _ => format!("open connections: {finished} finished, {} cut", cut.len()),
         };
         let mut text = format!("stopped by {}; {came_to}", by.name());
         if !cut.is_empty() {

@@ -228,7 +228,7 @@ pub(crate) fn finish() {
 /// The line that says how many were dropped.
 pub(crate) fn dropped(lines: u64, is_json: bool) -> String {
     let s = if lines == 1 { "" } else { "s" };
-    let message = format!("{lines} line{s} dropped here: nobody took them");
+    let message = format!("{lines} line{s} dropped here: the reader of this output did not keep up");
     if is_json {
         let happened =
             Happened { lines: Some(lines), connection_id: None, ..Happened::new("dropped", &message) };

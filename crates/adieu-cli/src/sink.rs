@@ -207,7 +207,7 @@ impl Sink {
             Some(error) => Err(error),
             None if state.lost > 0 => {
                 let (were, lost) = (if state.lost == 1 { "line was" } else { "lines were" }, state.lost);
-                Err(io::Error::other(format!("{lost} {were} dropped, because nobody took them")))
+                Err(io::Error::other(format!("{lost} {were} dropped, because the reader did not keep up")))
             }
             None if state.is_idle() => Ok(()),
             None => Err(io::Error::new(io::ErrorKind::TimedOut, "nobody reads it")),
@@ -375,7 +375,7 @@ mod tests {
         assert!((ROOM_BESIDE / 1000..20_000).contains(&kept), "{kept}");
         let lost = 20_000 - kept;
         let told = sink.finish(Duration::ZERO).expect_err("lines are lost").to_string();
-        assert_eq!(told, format!("{lost} lines were dropped, because nobody took them"));
+        assert_eq!(told, format!("{lost} lines were dropped, because the reader did not keep up"));
         let mut lines = BufReader::new(reader).lines().map(|line| line.expect("text"));
         assert_eq!(lines.by_ref().take(kept).filter(|line| line.len() == 999).count(), kept);
         assert_eq!(lines.next().expect("the count"), format!("dropped {lost}"));

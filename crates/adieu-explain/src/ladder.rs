@@ -1,4 +1,4 @@
-//! A connection segment by segment: the rows of a ladder diagram, for whoever draws it as text or as a picture.
+//! A connection segment by segment: the rows of a ladder diagram, to be drawn as text or as a picture.
 //!
 //! A [`Table`](crate::table::Table) records ladders if its limits have a [`Recording`]. What a row says of a segment (sent again, a
 //! probe, a gap before it) is what the connection's state machine made of it, so a ladder and the facts never disagree.

@@ -11,9 +11,9 @@
 //! 3. [`segment`] has the types that the parts share: one TCP segment as the capture shows it.
 //! 4. [`observed`] is the state machine of one connection: the facts, without judgement.
 //! 5. [`table`] knows which connection a segment belongs to, and when one is over.
-//! 6. [`ladder`] has a connection segment by segment, for whoever draws it.
+//! 6. [`ladder`] has a connection segment by segment, to be drawn.
 //! 7. `content` looks into the octets of a connection for the end marks of TLS and HTTP/1.
-//! 8. [`verdict`] says what the facts come to, each with how sure it is.
+//! 8. [`verdict`] draws conclusions from the facts, each with its grade.
 //! 9. [`words`] puts a verdict into sentences for people, [`mod@format`] into records for programs;
 //!    [`summary`] counts many, and [`html`] shows them on a page.
 //! 10. [`both`] compares two captures of the same connections, taken at two places.

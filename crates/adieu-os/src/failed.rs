@@ -57,10 +57,10 @@ impl ResolverError {
 #[derive(Debug, thiserror::Error)]
 pub enum ListenAtError {
     /// Another process has a socket there.
-    #[error("somebody is listening there{}", in_brackets(.0))]
+    #[error("something is listening there{}", in_brackets(.0))]
     Taken(#[source] io::Error),
     /// A file of another kind is there.
-    #[error("a file is there that is no socket{}", in_brackets(.0))]
+    #[error("a file that is not a socket is there{}", in_brackets(.0))]
     NotASocket(#[source] io::Error),
     /// A socket is there, and whether a process has it could not be asked.
     #[error(

@@ -1,10 +1,10 @@
 //! What adieu asks of the operating system: error numbers, waiting, evidence of how a connection ends, pipes and files.
 //!
 //! One folder per system, all with the same functions, so that nothing above asks which system it is on. All unsafe code of
-//! adieu stands here, each piece with its reason.
+//! the library is here, each piece with its reason.
 //!
-//! It decides nothing: what an ending is says `adieu-proto`, whose words for faults and samples are used here, and what a user
-//! asked for says `adieu`. It knows no endpoint, no option and no report.
+//! It decides nothing. `adieu-proto` decides what an ending is, and its types for faults and samples are used here. `adieu` knows
+//! what the user asked for. This crate knows no endpoint, no option and no report.
 //!
 //! It is published because `adieu` is, and for `adieu` alone: its functions change with it, without notice.
 

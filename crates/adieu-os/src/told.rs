@@ -23,7 +23,7 @@
 //! | system | once the protocol block is gone | is everything acknowledged? |
 //! | --- | --- | --- |
 //! | macOS | TCP_CONNECTION_INFO goes on, state CLOSED | known: `tcpi_txunacked` and the queue stay as they were |
-//! | FreeBSD | ECONNRESET (`tcp_ctloutput`, INP_DROPPED); up to FreeBSD 13 in TIME-WAIT too | yes, if no error was told: an RST sets ECONNRESET in every state |
+//! | FreeBSD | ECONNRESET (`tcp_ctloutput`, INP_DROPPED); up to FreeBSD 13 in TIME-WAIT too | yes, if no error was reported: an RST sets ECONNRESET in every state |
 //! | NetBSD, OpenBSD | ECONNRESET (`tcp_ctloutput`, no `so_pcb`) | not known |
 //!
 //! A queue that is read then says nothing: FreeBSD has emptied it (`soisdisconnected`). So the state is read after the queue, and a

@@ -1,8 +1,8 @@
 //! How a connection ends, as a state machine without I/O.
 //!
 //! This crate decides; it never acts. It holds no socket, reads no clock, starts no thread and keeps no
-//! payload: it counts bytes. Inputs go in through `handle_*`, what must be done comes out of
-//! [`Connection::poll_action`], and time is an argument ([`Time`], measured from the connection's start).
+//! payload: it counts bytes. Inputs go in through `handle_*`, [`Connection::poll_action`] returns
+//! what must be done, and time is an argument ([`Time`], measured from the connection's start).
 //! So one core serves a blocking driver, an async driver, a simulation and a model checker alike.
 //!
 //! # A driver in seven steps
@@ -32,8 +32,8 @@
 //!   SO_ERROR read as clear; but an end mark of ours (TLS close_notify) may be refused by the reset of a peer that had ended
 //!   and closed ([`Evidence::end_refused`]);
 //! - received bytes are handed on before a fault becomes the ending;
-//! - whoever knows that a stream is not whole, incoming or outgoing, aborts, after what was sent before is acknowledged
-//!   (each acknowledgement within [`Config::flush_timeout`]); it never shuts its sending side down;
+//! - if a stream is known not to be whole, incoming or outgoing, the core aborts after what was sent before is acknowledged
+//!   (each acknowledgement within [`Config::flush_timeout`]); it never shuts the sending side down;
 //! - no byte is wanted for sending after [`Action::ShutdownSend`].
 
 #![forbid(unsafe_code)]

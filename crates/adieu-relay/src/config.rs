@@ -31,7 +31,7 @@ pub struct RelayConfig {
     pub resolve_every: Option<Duration>,
     /// Who may connect, and how many.
     pub admission: Admission,
-    /// From whom headers of the PROXY protocol are taken. `None`: from nobody, and nothing is looked for. With it, every connection
+    /// From whom headers of the PROXY protocol are taken. `None`: from no client, and adieu does not look for a header. With it, every connection
     /// has to begin with a header, and [`admission`](Self::admission) judges clients by the addresses that the headers tell.
     pub accept_proxy: Option<AcceptProxy>,
     /// The version of the header of the PROXY protocol that every upstream is sent first, before TLS. `None`: it is sent none.
@@ -77,7 +77,7 @@ impl RelayConfig {
         }
     }
 
-    /// Whether there is somebody to connect to, for every client.
+    /// Whether every client has an upstream.
     pub(crate) fn check(&self) -> Result<(), RelayError> {
         let has_empty_route = self.routes.all.iter().any(|route| route.upstreams.is_empty());
         if has_empty_route || (self.upstreams.is_empty() && self.routes.all.is_empty()) {
@@ -91,7 +91,7 @@ impl RelayConfig {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RelayError {
-    /// It has nobody to connect to.
+    /// It has no upstream.
     #[error("the relay {name} has no upstream")]
     NoUpstream {
         /// What the relay is called.

@@ -43,7 +43,7 @@ pub enum RelayEvent<'a> {
         /// Its address, when it came, and its report.
         closed: &'a Closed,
     },
-    /// Nobody can be accepted for now: descriptors or memory are short. Told once, until somebody was accepted again.
+    /// No client can be accepted for now: descriptors or memory are short. Reported once, until a client was accepted again.
     AcceptFailed {
         /// What the relay is called.
         relay: &'a str,
@@ -202,7 +202,7 @@ pub struct Closed {
     /// Our address that the client connected to. `None`: it was gone before it could be asked for.
     pub local: Option<Address>,
     /// The server name (SNI) that the client asked for, where the relay ends TLS or chooses upstreams by names. `None`: it asked for
-    /// none, or nobody looked ([`RelayConfig::tell_server_name`](crate::RelayConfig::tell_server_name)).
+    /// none, or the relay did not look ([`RelayConfig::tell_server_name`](crate::RelayConfig::tell_server_name)).
     pub server_name: Option<String>,
     /// The upstream that it was joined with, or was to be last. `None`: none was tried.
     pub upstream: Option<Endpoint>,

@@ -1,9 +1,9 @@
-//! A forwarder as a library: it accepts connections, connects to an upstream for each, and joins the two, so that what one side
-//! gives goes to the other, and so does how it ended.
+//! A forwarder as a library. It accepts connections, connects to an upstream for each, and joins the two: what one side sends
+//! goes to the other, and so does how it ended.
 //!
-//! The pump of a pair is [`adieu::tokio::relay`], which says what becomes of an end and of a cut. Here is what a service has
-//! around it: a listening socket that several workers accept from, upstreams to choose from, who may connect, what is told of
-//! each connection, and a drain at the end.
+//! [`adieu::tokio::relay`] moves the bytes of a pair; its documentation says how an end and a cut are passed on. This crate adds
+//! what a service needs around it: a listening socket that several workers accept from, a choice of upstreams, rules about who may
+//! connect, events for each connection, and a drain at the end.
 //!
 //! ```no_run
 //! use adieu::Endpoint;
@@ -26,7 +26,7 @@
 //! # Ok::<(), adieu_relay::RelayError>(())
 //! ```
 //!
-//! It prints nothing, reads no environment and handles no signal: that is for whoever embeds it.
+//! It prints nothing, reads no environment and handles no signal: the program that embeds it does that.
 
 mod admission;
 mod config;

@@ -1,4 +1,4 @@
-//! The connections that are open: who they are, for whoever asks.
+//! The list of the open connections.
 
 use crate::upstream::Upstream;
 use adieu::{Address, Endpoint, RelayProgress};

@@ -103,7 +103,7 @@ impl Relay {
 }
 
 impl Handle {
-    /// Shuts the relay down: nobody more is accepted, and what is still open after `grace` is cut. `None`: the longest of the relays'
+    /// Shuts the relay down: it accepts no further client, and cuts connections that are still open after `grace`. `None`: the longest of the relays'
     /// own. It does not wait: [`Relay::run`] returns when it is over. Called again, the earlier end counts.
     pub fn shutdown(&self, grace: impl Into<Option<Duration>>) {
         let _telling = self.0.telling();

@@ -1,7 +1,7 @@
 //! A worker: a thread with a runtime of its own, which accepts from every relay's listening socket and serves whom it accepted.
 //!
 //! Each worker has its own reactor, so a connection never moves to another thread, and no worker wakes another. All of them accept
-//! from the same socket, so whoever is free takes the next client.
+//! from the same socket, so a free worker takes the next client.
 
 use crate::admission::{Place, Turn, TurnedAway};
 use crate::config::RelayError;

@@ -23,7 +23,7 @@ pub struct Report {
     pub(crate) ending: Ending,
     /// The phase in which the cause of the ending came.
     pub phase: Phase,
-    /// The system call that told the first error. `None`: no error was told.
+    /// The system call that told the first error. `None`: no error was reported.
     pub error_call: Option<Call>,
     /// The first error; of a connection that never was, what every address said.
     pub error: Option<SystemError>,
@@ -69,7 +69,7 @@ pub struct Report {
     pub bytes_discarded: u64,
     /// The datagrams. `None`: it is a stream.
     pub datagrams: Option<Datagrams>,
-    /// `recv` returned 0, before any error was told.
+    /// `recv` returned 0, before any error was reported.
     pub eof_received: bool,
     /// Our FIN was acknowledged. `None`: it was not sent, or cannot be told. Of a graceful end, `false` says that our close_notify and
     /// FIN met a peer that had ended and closed, and were answered with a reset:

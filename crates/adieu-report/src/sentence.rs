@@ -38,7 +38,7 @@ impl Report {
     }
 
     pub(crate) fn error_text(&self) -> &str {
-        self.error.as_ref().map_or("no error was told", |error| &error.words)
+        self.error.as_ref().map_or("no error was reported", |error| &error.words)
     }
 
     /// The sentence of a connection that there never was. `None`: there was one.
@@ -177,7 +177,7 @@ impl Report {
                 match missing {
                     Missing::PeerEof => "we closed before the peer had ended its side",
                     Missing::InputEnd => "our input was given up before its end",
-                    Missing::Acknowledgement => "it cannot be told here what the peer acknowledged",
+                    Missing::Acknowledgement => "this system does not say what the peer acknowledged",
                     Missing::SocketError => "SO_ERROR could not be read",
                     _ => "the connection was gone and no call said why",
                 }

@@ -15,11 +15,11 @@ pub enum Advice {
     SpeakTls,
     /// This side listens without TLS, and its client speaks it: both must, or neither.
     SpeakTlsOnBothSides,
-    /// It must be sent without resuming, so that what is there is written or named anew.
+    /// It must be sent without resuming, so that the file is written or named again.
     SendAnew,
     /// It must be sent without preserving times and permissions of directories, or to a newer receiver.
     SendWithoutPreserving,
-    /// Another attempt may do better: the peer is busy with somebody else, or what it received was damaged.
+    /// Another attempt may do better: the peer is busy with another client, or what it received was damaged.
     TryAgain,
     /// The other side says nothing, or not what a receiver says. If it takes bytes alone, they can be sent without the protocol,
     /// and without a receipt.

@@ -53,16 +53,16 @@
 //! # What a receipt proves
 //!
 //! [`Verdict::Stored`] at the sender: the receiver says that every file is whole, durable and under its name, and its count
-//! and hashes are the sender's own. That it says the truth is for the secret or TLS to make sure: they authenticate it. What a
-//! [`Store`] of the receiver's program calls durable is that program's word.
+//! and hashes are the sender's own. Only the secret or TLS proves that the receiver said it: they authenticate it. If the receiver's
+//! program has its own [`Store`], that program decides what it calls durable.
 //!
 //! [`Verdict::Written`] is less: everything arrived whole, and where it is now may not be durable, as in a [`MemoryStore`]. The
 //! command `adieu send` exits with 6 then, and with 0 only for a receipt that says *stored*.
 //!
 //! # Progress, and cancelling
 //!
-//! Both calls take an observer, which is told each [`TransferEvent`] and can cancel the transfer. The peer of a transfer that was
-//! cancelled or cut never takes it for whole.
+//! Both calls take an observer, which gets each [`TransferEvent`] and can cancel the transfer. If a transfer is cancelled or cut, the
+//! peer never takes it for a whole one.
 //!
 //! # Trying again
 //!

@@ -114,7 +114,7 @@ pub struct TransferOutcome {
     pub is_whole: bool,
     /// The receipt that was received or sent.
     pub receipt: Option<Receipt>,
-    /// Bytes of content that the receiver had already, and that were not sent again. `None`: nobody asked.
+    /// Bytes of content that the receiver had already, and that were not sent again. `None`: no resume was requested.
     pub resumed_from: Option<u64>,
     /// Files that were stored already.
     pub files_kept: u64,

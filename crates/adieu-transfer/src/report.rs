@@ -46,7 +46,7 @@ pub struct TransferReport {
     pub receipt_hash: Option<String>,
     /// The receiver's own words, if it failed.
     pub receipt_words: Option<String>,
-    /// Bytes that the receiver had already. `None`: nobody asked.
+    /// Bytes that the receiver had already. `None`: no resume was requested.
     pub resumed_from: Option<u64>,
     /// Files that the receiver had already, whole, under their names.
     pub files_kept: u64,

@@ -1,6 +1,6 @@
 //! A passphrase that both sides know: it authenticates them to each other and encrypts what they say.
 //!
-//! SPAKE2 makes a key of the passphrase: whoever listens learns nothing to try guesses against, and whoever takes part can
+//! SPAKE2 makes a key of the passphrase: an eavesdropper learns nothing to test guesses against, and a participant can
 //! try one guess with each connection. A Noise handshake with that key (NNpsk0) confirms it to both sides and makes the
 //! records' keys. Both are published and analysed constructions; neither crate has had a formal audit, and they are the
 //! ones that Rust programs use for this (`spake2`: RustCrypto, magic-wormhole; `snow`: libp2p, Cloudflare's boringtun kin).
@@ -50,7 +50,7 @@ impl std::fmt::Debug for Secret {
 /// Why there is no common secret.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SecretError {
-    /// The secrets are not the same, or somebody between the two changes what they say.
+    /// The secrets are not the same, or a machine in the middle changes what they say.
     #[error("the secrets of the two sides are not the same")]
     Different,
     /// The other side says so.

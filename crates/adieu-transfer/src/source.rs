@@ -84,7 +84,7 @@ impl Sources {
     }
 
     /// What a command writes to its stdout. It is sent as whole only if the command exits with status 0. `make` makes the
-    /// command, anew for each attempt.
+    /// command, once for each attempt.
     ///
     /// # Errors
     ///

@@ -8,7 +8,7 @@ use clap::Command;
 
 /// What people want, and the commands for it.
 pub(crate) const WISHES: [(&str, &[&str]); 5] = [
-    ("Talk to somebody", &["connect", "listen", "nc"]),
+    ("Talk to a peer", &["connect", "listen", "nc"]),
     ("Move files", &["send", "receive"]),
     ("Forward connections", &["relay"]),
     ("Find out", &["check", "explain", "demo", "selftest"]),

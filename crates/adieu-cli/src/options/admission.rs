@@ -42,7 +42,7 @@ pub(crate) struct AdmissionOptions {
     )]
     when_full: Full,
 
-    /// Reset a connection over which no byte has passed in either direction for this long; "none" lets it be
+    /// Reset a connection over which no byte has passed in either direction for this long; "none" sets no limit
     ///
     /// So clients that say nothing hold no place. With TLS the time begins after the handshake, which --connect-timeout bounds.
     #[arg(long, value_name = "DURATION", default_value = "60s", env = "ADIEU_FIRST_BYTE_TIMEOUT", hide_env_values = true,

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "Bytes on their way")]
 pub(crate) struct Exchange {
-    /// Send CR LF at the end of each line, as HTTP, SMTP and other text protocols want it
+    /// Send CR LF at the end of each line, as HTTP, SMTP and other text protocols require
     ///
     /// Each LF that has no CR before it gets one.
     #[arg(long, env = "ADIEU_CRLF", hide_env_values = true, action = ArgAction::SetTrue,

@@ -66,7 +66,7 @@ pub(crate) struct FrontOptions {
           value_parser = NonEmptyStringValueParser::new(), add = Rules::new().names_endpoints())]
     route: Vec<String>,
 
-    /// With --route: time limit for a client's name; a client that has told none by then is given TO
+    /// With --route: wait at most this long for the name that a client asks for; a client without one goes to TO
     #[arg(long, value_name = "DURATION", default_value = "3s", env = "ADIEU_ROUTE_TIMEOUT", hide_env_values = true,
           value_parser = limit, help_heading = "Time limits")]
     route_timeout: Duration,

@@ -75,10 +75,10 @@ impl ProxyOptions {
             Proxy::from_environment(endpoint).map_err(|error| match error {
                 // It says itself which variable.
                 ParseProxyError::NotUnicode => error.to_string(),
-                _ => format!("ALL_PROXY is not a proxy: {error}"),
+                _ => format!("the value of ALL_PROXY is wrong: {error}"),
             })?
         } else {
-            let proxy = text.parse().map_err(|error| format!("--proxy is not a proxy: {error}"))?;
+            let proxy = text.parse().map_err(|error| format!("the value of --proxy is wrong: {error}"))?;
             if !matches!(endpoint, Endpoint::Tcp { .. } | Endpoint::Tls { .. }) {
                 let what = if matches!(endpoint, Endpoint::Udp { .. }) { "UDP" } else { "a Unix socket" };
                 return Err(format!("{what} is not reached through a proxy"));

@@ -23,7 +23,7 @@ pub(crate) struct Reporting {
           add = Rules::new().also_over_udp().meaningless_with(&[With::Value("report", "none")]))]
     pub(crate) report_file: Option<PathBuf>,
 
-    /// Tell each step on stderr as it happens
+    /// Print each step on stderr as it happens
     #[arg(short, long, env = "ADIEU_VERBOSE", hide_env_values = true, conflicts_with = "quiet", overrides_with = "verbose",
           action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(),
           add = Rules::new().also_over_udp())]
@@ -31,7 +31,7 @@ pub(crate) struct Reporting {
 
     /// Say nothing on stderr if all went well; with --report json, print only the reports
     ///
-    /// The fingerprint of a certificate that is made for this run is told in any case.
+    /// The fingerprint of a certificate made for this run is printed in any case.
     #[arg(short, long, env = "ADIEU_QUIET", hide_env_values = true, overrides_with = "quiet", action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(),
           add = Rules::new().also_over_udp())]

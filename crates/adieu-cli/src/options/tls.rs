@@ -94,7 +94,7 @@ struct Trust {
           add = Rules::new().for_tls().of_side(CommandSide::Connects))]
     insecure: bool,
 
-    /// Name that the certificate must be for [default: the endpoint's host]
+    /// Name that the certificate must have [default: the endpoint's host]
     #[arg(long, value_name = "NAME", env = "ADIEU_SERVERNAME", hide_env_values = true,
           value_parser = NonEmptyStringValueParser::new(),
           add = Rules::new().for_tls().of_side(CommandSide::Connects))]
@@ -121,9 +121,9 @@ pub(crate) struct ListenTls {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "TLS")]
 struct Own {
-    /// Speak TLS with a certificate that is made for this run, and tell its fingerprint, which the other side gives to --pin
+    /// Speak TLS with a certificate made for this run, and print its fingerprint, which the other side gives to --pin
     ///
-    /// TLS without --cert does the same. The fingerprint is told with -q too.
+    /// TLS without --cert does the same. adieu prints the fingerprint with -q too.
     #[arg(long, env = "ADIEU_SELF_SIGNED", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(), conflicts_with_all = ["cert", "key"],
           add = Rules::new().asks_for_tls_when_listening().of_side(CommandSide::Listens))]
@@ -224,7 +224,7 @@ fn unusable(error: &ConfigError) -> anyhow::Error {
         ConfigError::NoRoots { .. } => " with --ca; --pin trusts one certificate without any",
         _ => "",
     };
-    anyhow!("TLS cannot be spoken: {error}{how_else}")
+    anyhow!("cannot use TLS: {error}{how_else}")
 }
 
 impl Common {
@@ -405,7 +405,7 @@ pub(crate) struct RelayTls {
           add = Rules::new().for_tls().yields_if(has_plain_upstreams))]
     insecure: bool,
 
-    /// Name that the certificate of an upstream must be for [default: the endpoint's host]
+    /// Name that the certificate of an upstream must have [default: the endpoint's host]
     #[arg(long, value_name = "NAME", env = "ADIEU_SERVERNAME", hide_env_values = true,
           value_parser = NonEmptyStringValueParser::new(),
           add = Rules::new().for_tls().yields_if(has_plain_upstreams))]

@@ -20,7 +20,7 @@ pub(crate) struct UpstreamOptions {
     )]
     balance: BalanceBy,
 
-    /// Take an upstream for down after this many failed attempts to connect within --fail-timeout; 0 means never
+    /// Treat an upstream as down after this many failed attempts to connect within --fail-timeout; 0 means never
     ///
     /// If all are down, a client is given to the one that has been left alone for the longest time.
     #[arg(long, value_name = "N", default_value = "1", env = "ADIEU_MAX_FAILS", hide_env_values = true, value_parser = number)]

@@ -3,7 +3,7 @@
 use clap::Command;
 
 /// Where the endpoints stand.
-const ENDPOINTS: &str = "an endpoint has no option: first where it listens, then whom it connects to, as in adieu relay :8080 192.0.2.10:80";
+const ENDPOINTS: &str = "endpoints are arguments, not options: write where to listen, then the upstream, as in adieu relay :8080 192.0.2.10:80";
 
 /// What to write instead of an option that `relay` does not have. `None`: it is none of theirs, or this is another command.
 pub(super) fn instead_of(unknown: &str, command: &Command) -> Option<String> {
@@ -32,7 +32,7 @@ pub(super) fn instead_of(unknown: &str, command: &Command) -> Option<String> {
         "f" | "config-file" => "--config FILE reads several relays from a file",
         "c" | "test" => "--check says whether the command line, or the --config file, is right",
         "n" | "maxconn" => "--max-connections bounds how many connections are open at once",
-        "reload" => "SIGHUP reads the --config file and the certificates anew",
+        "reload" => "SIGHUP reads the --config file and the certificates again",
         _ => return None,
     };
     Some(hint.to_owned())

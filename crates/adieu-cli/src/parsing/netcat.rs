@@ -33,7 +33,12 @@ pub(super) fn instead_of(unknown: &str, command: &Command, words: &[OsString]) -
         |c: &char| c.is_ascii_alphabetic() && !command.get_opts().any(|o| o.get_short() == Some(*c));
     let mut said: Vec<String> = Vec::new();
     for letter in word.chars().skip(1).take_while(char::is_ascii_alphabetic).filter(is_unknown) {
-        let text = format!("-{letter}: {}", here(letter, listens)?);
+        let text = match (letter, command.get_name()) {
+            // Those of cp and rsync.
+            ('n', "receive") => "-n: --no-clobber replaces no file".to_owned(),
+            ('n', "send") => "-n: --dry-run shows what would be sent".to_owned(),
+            _ => format!("-{letter}: {}", here(letter, listens)?),
+        };
         if !said.contains(&text) {
             said.push(text);
         }
@@ -46,6 +51,9 @@ pub(super) fn instead_of_no_command(words: &[OsString]) -> Option<String> {
     let words: Vec<&str> = words.iter().skip(1).map(|word| word.to_str()).collect::<Option<_>>()?;
     let line = adieu::shown(words.join(" ").as_bytes());
     let first = words.first()?;
+    if words == ["-v"] {
+        return Some("adieu --version prints the version; --verbose is an option of a command".to_owned());
+    }
     if first.starts_with('-') && !first.starts_with("--") {
         let command = match first {
             letters if letters.contains('l') => "adieu listen",
@@ -106,7 +114,7 @@ const fn here(letter: char, listens: bool) -> Option<&'static str> {
         's' => "--source ADDR is where we connect from",
         'k' => "adieu listen --keep-open serves one client after another",
         'q' => "adieu waits for the peer's end; --idle-timeout and --deadline bound it",
-        'n' => "an address is never looked up, so leave it out",
+        'n' => "leave it out: adieu never looks up the name of an address",
         'e' | 'c' => "--exec of adieu connect and adieu listen runs a command, --tls speaks TLS",
         'C' => "--crlf of adieu connect and adieu listen sends CR LF",
         'o' => "--dump of adieu connect and adieu listen writes what crosses to a file",
@@ -117,8 +125,9 @@ const fn here(letter: char, listens: bool) -> Option<&'static str> {
         'O' => "--send-buffer is the size of the kernel's buffer",
         'I' => "--receive-buffer is the size of the kernel's buffer",
         'M' => "--ttl bounds the hops of our packets",
-        'i' | 'r' | 't' | 'b' | 'D' | 'F' | 'S' | 'V' | 'W' | 'Z' | 'g' | 'G' | 'j' | 'R' | 'H' | 'K' => {
-            "there is no such option here"
+        'V' => "adieu --version prints the version",
+        'i' | 'r' | 't' | 'b' | 'D' | 'F' | 'S' | 'W' | 'Z' | 'g' | 'G' | 'j' | 'R' | 'H' | 'K' => {
+            "adieu's other commands have no such option"
         }
         _ => return None,
     })

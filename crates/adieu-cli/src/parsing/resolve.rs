@@ -121,7 +121,7 @@ fn by_udp(facts: &Facts<'_>, yielding: &Yielding) -> Option<Wrong> {
             (OverUdp::Same, _) | (OverUdp::Nothing | OverUdp::Refused, false) | (OverUdp::Only, true) => {
                 return None;
             }
-            (OverUdp::Only, false) => format!("{} is for UDP alone: udp://host:port", written_as(argument)),
+            (OverUdp::Only, false) => format!("{} is only for UDP: udp://host:port", written_as(argument)),
             (_, true) if given == Given::Variable => {
                 format!("{} is set, and over UDP it means nothing: unset it", variable_of(argument))
             }
@@ -141,8 +141,9 @@ fn of_the_other_side(facts: &Facts<'_>, yielding: &mut Yielding) -> Option<Wrong
     for (argument, _) in others {
         match facts.given(argument) {
             Some(Given::Written) => {
-                let (option, side) = (written_as(argument), facts.side().other().verb());
-                let sentence = format!("{option} is for the side that {side}, and this is the other");
+                let (option, side, ours) =
+                    (written_as(argument), facts.side().other().verb(), facts.side().verb());
+                let sentence = format!("{option} is for the side that {side}, and this side {ours}");
                 wrong = Some((ErrorKind::ArgumentConflict, sentence));
             }
             Some(Given::Variable) => yielding.add(argument),

@@ -532,7 +532,7 @@ fn udp_is_open_if_it_answers_and_unknown_if_it_does_not() {
     }
     let output = run(&["check", "--connect-timeout", "2s", &silent, &answering], b"");
     assert_eq!(code(&output), Some(8));
-    assert_eq!(text(&output.stderr).trim(), "adieu: 1 of 2 is open, of 1 it cannot be told");
+    assert_eq!(text(&output.stderr).trim(), "adieu: 1 of 2 is open, 1 not known");
     // What is asked of a socket of TCP is not asked of it.
     let (tcp, _held) = refusing();
     let output = run(&["check", "--keepalive", "off", "--connect-timeout", "2s", &answering, &tcp], b"");

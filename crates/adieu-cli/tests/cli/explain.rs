@@ -433,9 +433,9 @@ fn a_code_is_explained_with_all_that_it_can_mean() {
 #[test]
 fn an_unknown_code_is_told_with_the_nearest() {
     for (code, said) in [
-        ("ECONRESET", "no code is known by 'ECONRESET'\n  hint: did you mean ECONNRESET?"),
-        ("99999", "no code is known by '99999'"),
-        ("\u{1b}[2J", "no code is known by '\\u{1b}[2J'"),
+        ("ECONRESET", "unknown code 'ECONRESET'\n  hint: did you mean ECONNRESET?"),
+        ("99999", "unknown code '99999'"),
+        ("\u{1b}[2J", "unknown code '\\u{1b}[2J'"),
     ] {
         let output = run(&["explain", "--code", code], b"");
         let err = text(&output.stderr);

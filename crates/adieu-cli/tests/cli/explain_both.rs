@@ -112,9 +112,12 @@ fn what_two_captures_cannot_be_told_as_is_refused() {
         (&["--both", "-", "-"], "stdin can be read once"),
         (&["--both", "--format", "zeek", &a, &b], "--format text, brief or json"),
         (&["--both", "--format", "eve", &a, &b], "--format text, brief or json"),
-        (&["--both", "--format", "json", "--follow", "10.8.0.1:1", &a, &b], "--follow is told as text"),
-        (&["--both", "--summary", &a, &b], "cannot be told as --summary"),
-        (&["--both", "--compare", &a, &b], "cannot be told as --summary"),
+        (
+            &["--both", "--format", "json", "--follow", "10.8.0.1:1", &a, &b],
+            "--follow has only the format text",
+        ),
+        (&["--both", "--summary", &a, &b], "--both cannot be used together with --summary"),
+        (&["--both", "--compare", &a, &b], "--both cannot be used together with --summary"),
         (&["--both", "--live"], "--live"),
         (&["--both", "--code", "EPIPE"], "--code"),
     ] {

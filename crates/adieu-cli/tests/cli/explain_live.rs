@@ -106,7 +106,7 @@ fn both_sides_of_a_leak_are_found() {
         assert!(out.contains(" descriptors open): 1 CLOSE_WAIT\n"), "{out}");
         assert!(out.contains("\nwithout an owner: the kernel finishes them: 1 FIN_WAIT_2\n"), "{out}");
         assert!(
-            out.contains("nobody owns it, and which program it was is not known; the kernel drops it in "),
+            out.contains("it has no owner, and which program it was is not known; the kernel drops it in "),
             "{out}"
         );
         assert!(out.contains("\"for at least\" is the time since the last acknowledgement came"), "{out}");
@@ -330,7 +330,7 @@ fn what_makes_no_sense_with_a_look_is_refused() {
         (&["--live", "--only", "reset"], "cannot be used"),
         (&["--watch", "capture.pcap"], "--live"),
         (&["--live", "--watch=0s"], "more than zero"),
-        (&["--live", "--format", "zeek"], "no other --format"),
+        (&["--live", "--format", "zeek"], "only the formats text and json"),
     ] {
         let args: Vec<&str> = ["explain"].iter().chain(args).copied().collect();
         let output = adieu(&args).stdin(Stdio::null()).output().expect("the built binary starts");

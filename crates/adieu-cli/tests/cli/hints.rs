@@ -133,7 +133,7 @@ fn a_letter_of_netcats_is_answered_with_what_says_the_same_here() {
         (&["receive", "-l", "9000", "-o", "x"], "-l: this command listens"),
         (
             &["listen", "-lvnp", "9000"],
-            "-l: this command listens; -n: an address is never looked up, so leave it out; -p: the port is the endpoint, as 9000 \
+            "-l: this command listens; -n: leave it out: adieu never looks up the name of an address; -p: the port is the endpoint, as 9000 \
              or :9000",
         ),
         (&["connect", "-k", "h:80"], "-k: adieu listen --keep-open serves one client after another"),
@@ -354,7 +354,7 @@ fn the_full_queue_of_a_unix_listener_is_no_firewall() {
     let endpoint = format!("unix:{}", path.display());
     let (code, said) = said(&["connect", &endpoint, "--connect-timeout", "50ms"]);
     assert_eq!(code, Some(5), "{said}");
-    let hint = "  hint: somebody listens there, and its queue of clients is full: it may be busy or stuck; raise \
+    let hint = "  hint: the server's backlog is full: it may be busy or stuck; raise \
                 --connect-timeout to wait longer\n";
     assert!(said.ends_with(hint), "{said}");
 }

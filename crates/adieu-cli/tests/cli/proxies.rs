@@ -224,7 +224,7 @@ fn dante_leads_to_the_peer_by_socks4a_too_and_has_rules() {
 #[test]
 fn a_wrong_proxy_is_a_usage_error_without_its_password() {
     for (url, says) in [
-        ("proxy.test", "--proxy is not a proxy: an HTTP proxy needs its port"),
+        ("proxy.test", "the value of --proxy is wrong: an HTTP proxy needs its port"),
         ("http://me%3Ae:hunter2@h:1", "the user of an HTTP proxy has no colon"),
         ("ftp://me:hunter2@h:1", "this kind of proxy is not spoken to"),
         ("http://me:hunter2@h", "an HTTP proxy needs its port"),

@@ -132,7 +132,7 @@ fn a_manager_with_an_abstract_socket_is_told_too_and_a_wrong_one_is_no_end() {
 
     let mut command = adieu(&["relay", "127.0.0.1:0", "127.0.0.1:9"]);
     let mut server = Server::of(command.env("NOTIFY_SOCKET", "/nonexistent/notify"));
-    assert!(server.line().contains("the service manager cannot be told"));
+    assert!(server.line().contains("cannot notify the service manager"));
     assert!(TcpStream::connect(&server.address).is_ok());
 }
 

@@ -73,7 +73,7 @@ fn a_relay_that_would_connect_to_itself_is_refused() {
     ] {
         let (status, said) = checked(&[listen, to]);
         assert_eq!(status, Some(2), "{listen} to {to}: {said}");
-        assert!(said.contains("it would connect to itself"), "{said}");
+        assert!(said.contains("the relay would connect to itself"), "{said}");
     }
     for (listen, to) in [
         ("127.0.0.1:8000", "127.0.0.1:8001"),
@@ -282,13 +282,13 @@ fn sighup_reads_the_roots_anew_and_keeps_a_certificate_that_was_made_for_the_run
 fn words_of_other_forwarders_are_answered_with_what_says_the_same() {
     let to = "192.0.2.10:80";
     for (words, hint) in [
-        (&["-p", "8000", to][..], "an endpoint has no option: first where it listens"),
-        (&["-l", "8000", to], "an endpoint has no option"),
-        (&["-L", "8000:192.0.2.10:80"], "an endpoint has no option"),
+        (&["-p", "8000", to][..], "endpoints are arguments, not options: write where to listen"),
+        (&["-l", "8000", to], "endpoints are arguments, not options"),
+        (&["-L", "8000:192.0.2.10:80"], "endpoints are arguments, not options"),
         (&[":8000", to, "--tls"], "write tls:// before"),
         (&[":8000", to, "--timeout", "3s"], "--connect-timeout bounds connecting"),
         (&[":8000", to, "--maxconn", "3"], "--max-connections bounds"),
-        (&[":8000", to, "--bind", "x"], "an endpoint has no option"),
+        (&[":8000", to, "--bind", "x"], "endpoints are arguments, not options"),
         (&[":8000", to, "--idletimeout", "3s"], "did you mean --idle-timeout?"),
         (&["TCP-LISTEN:8000,fork", "TCP:192.0.2.10:80"], "hint: write :8000"),
         (&[":8000", "TCP:192.0.2.10:80"], "hint: write 192.0.2.10:80"),

@@ -106,12 +106,12 @@ fn the_socket_of_a_listener_that_was_killed_is_taken_over() {
     assert!(path.exists(), "nobody could remove it");
     let refused = run(&["connect", &endpoint], b"");
     assert_eq!(refused.status.code(), Some(3));
-    assert!(text(&refused.stderr).contains("hint: nobody listens there"), "{}", text(&refused.stderr));
+    assert!(text(&refused.stderr).contains("hint: nothing listens there"), "{}", text(&refused.stderr));
     if cfg!(target_os = "linux") {
         // An abstract name goes with its server.
         let nobody = run(&["connect", "unix:@adieu-nobody"], b"");
         let said = text(&nobody.stderr);
-        assert!(said.contains("hint: nobody listens there: is the server running"), "{said}");
+        assert!(said.contains("hint: nothing listens there: is the server running"), "{said}");
         assert!(!said.contains("left its name behind"), "{said}");
     }
 
@@ -126,10 +126,10 @@ fn what_is_no_socket_is_called_what_it_is() {
     let (directory, path, endpoint) = place();
     std::fs::write(&path, b"").expect("a file can be made");
     let said = text(&run(&["connect", &endpoint], b"").stderr);
-    assert!(said.contains("hint: that is a file, and no socket"), "{said}");
+    assert!(said.contains("hint: that is a file, not a socket"), "{said}");
     let endpoint = format!("unix:{}", directory.path().display());
     let said = text(&run(&["connect", &endpoint], b"").stderr);
-    assert!(said.contains("hint: that is a directory, and no socket"), "{said}");
+    assert!(said.contains("hint: that is a directory, not a socket"), "{said}");
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn a_living_listener_keeps_its_socket_and_its_one_client() {
     let second = run(&["listen", &endpoint], b"");
     let said = text(&second.stderr);
     assert_eq!(second.status.code(), Some(3), "{said}");
-    assert!(said.contains("somebody is listening there (EADDRINUSE"), "{said}");
+    assert!(said.contains("something is listening there (EADDRINUSE"), "{said}");
     assert!(said.contains("hint: choose another path"), "{said}");
     // It serves one connection and no more: the second's look at it was none.
     assert_eq!(run(&["connect", &endpoint], b"mine").stdout, b"mine");
@@ -171,7 +171,7 @@ fn what_is_no_socket_is_left_alone() {
     let output = run(&["listen", &endpoint], b"");
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(said.contains("a file is there that is no socket"), "{said}");
+    assert!(said.contains("a file that is not a socket is there"), "{said}");
     assert_eq!(std::fs::read_to_string(&path).ok().as_deref(), Some("precious"));
 }
 
@@ -190,7 +190,7 @@ fn an_abstract_name_is_served_and_belongs_to_one_listener() {
     let second = run(&["listen", &endpoint], b"");
     let said = text(&second.stderr);
     assert_eq!(second.status.code(), Some(3), "{said}");
-    assert!(said.contains("somebody is listening there") && said.contains("another name"), "{said}");
+    assert!(said.contains("something is listening there") && said.contains("another name"), "{said}");
     let client = run(&["connect", &endpoint, "--report", "json"], b"no file");
     assert_eq!((&client.stdout[..], client.status.code()), (&b"no file"[..], Some(0)));
     assert!(text(&client.stderr).contains(&format!("\"peer_address\":\"{endpoint}\"")));

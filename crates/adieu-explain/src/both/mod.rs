@@ -2,7 +2,7 @@
 //!
 //! One capture shows what passed one place. Two show what happened between: what was lost, what was changed, and what was
 //! made there. [`Both`] is fed with the segments of both captures, pairs their connections, and gives a [`Comparison`] for
-//! each that it finds in both. It is a state machine without I/O: whoever reads the captures asks [`Both::behind`] which
+//! each that it finds in both. It is a state machine without I/O: the program that reads the captures asks [`Both::behind`] which
 //! one to read on, so that both go in step.
 //!
 //! Memory follows the connections that are open in either capture, and those that wait for their other half. All are

@@ -32,7 +32,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them, in the order in which they are told.
+    /// All of them, in the order in which they are listed.
     pub const ALL: [Self; 5] = [Self::Error, Self::ExitStatus, Self::Signal, Self::TlsAlert, Self::ConnState];
 
     /// The words for it, as in "104 is an error number".
@@ -69,7 +69,7 @@ pub struct Code {
     pub numbers: &'static [Number],
     /// The text that systems print for it. Empty: none.
     pub text: &'static [&'static str],
-    /// What has happened, in sentences.
+    /// What happened, in sentences.
     pub means: &'static str,
     /// What that makes of a connection: adieu's ending and its exit status. `None`: nothing by itself.
     pub ending: Option<&'static str>,
@@ -116,7 +116,7 @@ pub(crate) fn alert_name(number: u8) -> Option<&'static str> {
     alerts::ALL.iter().find(is_it).map(|code| code.name)
 }
 
-/// Every name and text that [`find`] knows, for whoever looks for the nearest.
+/// Every name and text that [`find`] knows, to find the nearest to a word.
 pub fn names() -> impl Iterator<Item = &'static str> {
     all().flat_map(|code| [code.name].into_iter().chain(code.also.iter().chain(code.text).copied()))
 }

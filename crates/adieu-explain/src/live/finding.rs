@@ -142,7 +142,7 @@ impl Finding {
             }
             (State::CloseWait, _) => "the peer has ended its side, and the program has not closed",
             (State::FinWait2, Owner::Nobody) => {
-                "its program has closed it and the peer has not ended its side; nobody owns it, and which program it was is not known"
+                "its program has closed it and the peer has not ended its side; it has no owner, and which program it was is not known"
             }
             (State::FinWait2, _) => {
                 "the program has shut down its sending side and waits for the peer to end its own"

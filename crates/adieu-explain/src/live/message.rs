@@ -87,9 +87,9 @@ pub enum Timer {
     Off,
     /// Data, or a FIN, is sent again if it is not acknowledged in time.
     Retransmission,
-    /// Keep-alive; or how long a socket that nobody owns is kept.
+    /// Keep-alive; or how long a socket without an owner is kept.
     KeepAlive,
-    /// TIME_WAIT; or FIN_WAIT_2 of a socket that nobody owns.
+    /// TIME_WAIT; or FIN_WAIT_2 of a socket without an owner.
     TimeWait,
     /// The peer's window is closed, or too small for what is next: it is asked again and again.
     WindowProbe,

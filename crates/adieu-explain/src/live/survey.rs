@@ -1,4 +1,4 @@
-//! All sockets of a machine: counted, and those that hang kept with whoever holds them.
+//! All sockets of a machine: counted, and those that hang kept with the processes that hold them.
 
 use super::finding::{Finding, Owner};
 use super::message::{Socket, State};
@@ -51,7 +51,7 @@ impl Survey {
         self.holders.contains_key(&inode)
     }
 
-    /// Says that a process holds a socket. One that nobody asked for is ignored.
+    /// Says that a process holds a socket. A socket that was not asked for is ignored.
     pub fn add_holder(&mut self, inode: u32, holder: Holder) {
         if let Some(holders) = self.holders.get_mut(&inode)
             && let Err(place) = holders.binary_search(&holder)

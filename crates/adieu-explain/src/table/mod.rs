@@ -346,7 +346,7 @@ impl Table {
         self.give(entry, reason, self.now, finished);
     }
 
-    /// Gives an entry to `finished`: its connection, and its SYNs that nobody answered.
+    /// Gives an entry to `finished`: its connection, and its SYNs that were not answered.
     fn give(&self, entry: Entry, reason: Reason, until: Timestamp, finished: &mut impl FnMut(Finished)) {
         let Entry { connection, claims, ladder, .. } = entry;
         finished(Finished { connection, reason, until, ladder });

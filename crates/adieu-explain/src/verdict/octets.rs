@@ -1,4 +1,4 @@
-//! What became of the octets of each direction: acknowledged, sent in vain, never sent, never read.
+//! What happened to the octets of each direction: acknowledged, sent but not delivered, never sent, never read.
 
 use std::time::Duration;
 

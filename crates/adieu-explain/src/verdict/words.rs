@@ -94,7 +94,7 @@ pub enum ResetKind {
     UnreadClose,
     /// The answer to a segment for a socket that its program had closed, or that had been reset.
     DeadSocket,
-    /// The answer to a SYN: nobody listens.
+    /// The answer to a SYN: nothing listens on the port.
     Refused,
     /// The answer of a host that knows nothing of the connection: it was restarted, or gave up without a word.
     HalfOpen,

@@ -177,7 +177,7 @@ fn a_finding_has_a_sentence() {
         Recipe { state: 5, inode: 0, timer: 3, expires: 43_210, info_octets: 0, ..Recipe::default() };
     assert_eq!(
         words(&orphan, Owner::Nobody),
-        "FIN_WAIT_2: its program has closed it and the peer has not ended its side; nobody owns it, and which program it was is not known; the kernel drops it in 43 s"
+        "FIN_WAIT_2: its program has closed it and the peer has not ended its side; it has no owner, and which program it was is not known; the kernel drops it in 43 s"
     );
     let stalled = Recipe { state: 1, timer: 4, send_queue: 70_000, not_sent: 70_000, ..Recipe::default() };
     assert_eq!(

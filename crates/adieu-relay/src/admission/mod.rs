@@ -77,7 +77,7 @@ impl fmt::Display for TurnedAway {
             Self::Full => "as many connections are open as may be",
             Self::SourceFull => "its address has as many connections open as it may have",
             Self::TooFast => "more clients came than are accepted in that time",
-            Self::NotAProxy => "it is not a proxy that is trusted",
+            Self::NotAProxy => "its address is not one of the trusted proxies",
         })
     }
 }

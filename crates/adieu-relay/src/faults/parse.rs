@@ -24,7 +24,7 @@ pub enum ParseFaultsError {
     #[error("a fault is missing: it is one of {NAMES}")]
     Nothing,
     /// No fault has that name.
-    #[error("'{0}' is no fault: it is one of {NAMES}")]
+    #[error("'{0}' is not a fault: write one of {NAMES}")]
     Name(String),
     /// It is one that needs a value.
     #[error("{name} needs a value, as in {name}={example}")]
@@ -251,7 +251,7 @@ mod tests {
     fn what_is_wrong_is_said() {
         assert!(refused("").starts_with("a fault is missing"));
         assert!(refused("fin,,rst").starts_with("a fault is missing"));
-        assert!(refused("reset").starts_with("'reset' is no fault: it is one of fin, rst"));
+        assert!(refused("reset").starts_with("'reset' is not a fault: write one of fin, rst"));
         assert_eq!(refused("latency"), "latency needs a value, as in latency=50ms±10ms");
         assert_eq!(refused("rate=0"), "'0' is no value for rate: write rate=1MiB/s");
         assert_eq!(

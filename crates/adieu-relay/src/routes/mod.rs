@@ -98,7 +98,7 @@ impl fmt::Display for NamePattern {
 
 /// Why a text is not a [`NamePattern`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{text}' is not a name that a client of TLS can ask for: write www.example.org or *.example.org")]
+#[error("'{text}' is not a server name: write www.example.org or *.example.org")]
 pub struct ParsePatternError {
     text: String,
 }

@@ -22,7 +22,7 @@ pub struct Health {
     /// always up. Default: 1.
     pub max_fails: u32,
     /// The time within which failures are counted, and for which an upstream that is down is left alone. After it one client
-    /// tries it. If that fails too, this time begins anew. Default: 10 s.
+    /// tries it. If that fails too, this time begins again. Default: 10 s.
     pub fail_timeout: Duration,
     /// For how long an upstream that has come back is given fewer clients than the others: their share grows from hardly any to
     /// the full share over this time. Zero: it has its full share at once. Default: 10 s.

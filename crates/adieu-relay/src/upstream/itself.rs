@@ -21,12 +21,12 @@ impl Itself {
         Self { address: address_of(listener.local_endpoint()), is_v6_only }
     }
 
-    /// Whether somebody who connects to an endpoint with this address comes here.
+    /// Whether a connection to an endpoint with this address would come here.
     pub(super) fn is_at_endpoint(self, endpoint: &Endpoint) -> bool {
         address_of(endpoint).is_some_and(|address| self.is_at(&address))
     }
 
-    /// Whether somebody who connects to this address comes here.
+    /// Whether a connection to this address would come here.
     pub(super) fn is_at(self, address: &SocketAddr) -> bool {
         let Some(own) = self.address.filter(|own| own.port() == address.port()) else { return false };
         let (listens, ip) = (own.ip().to_canonical(), address.ip().to_canonical());

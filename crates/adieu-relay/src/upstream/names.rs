@@ -1,4 +1,4 @@
-//! The addresses of the upstreams' names: looked up beside the connections, and anew before they are too old.
+//! The addresses of the upstreams' names: looked up without delaying connections, and again before they are too old.
 //!
 //! A client never waits for the resolver, except for the first answer. An old answer is kept while the resolver gives no new
 //! one: most often the addresses are still right, and if they are not, connecting fails as it would without them.

@@ -31,7 +31,7 @@ impl TransferRole {
 pub enum TransferResult {
     /// Everything is stored and synced under its name at the receiver.
     Stored,
-    /// Everything was written to the receiver's stdout, or taken by its program, and nobody claims that it is durable.
+    /// Everything was written to the receiver's stdout, or taken by its program. It may not be durable.
     Written,
     /// Some of it was left out, and the rest is stored or written.
     InPart,

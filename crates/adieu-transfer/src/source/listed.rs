@@ -76,7 +76,7 @@ impl From<Entry> for Listed {
 }
 
 impl Sources {
-    /// The same as [`list`](Self::list), for whoever wants to know only whether everything can be sent.
+    /// The same as [`list`](Self::list), for a caller that wants to know only whether everything can be sent.
     ///
     /// # Errors
     ///

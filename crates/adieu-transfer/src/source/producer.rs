@@ -7,7 +7,7 @@ use std::io;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-/// Makes the command: anew for each attempt.
+/// Makes the command, once for each attempt.
 #[derive(Clone)]
 pub(crate) struct Producer(Arc<dyn Fn() -> Command + Send + Sync>);
 

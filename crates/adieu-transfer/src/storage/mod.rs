@@ -50,7 +50,7 @@ impl<'a> Storage<'a> {
     /// which files were refused, and the verdicts are [`InPart`](crate::Verdict::InPart) here and
     /// [`Refused`](crate::Verdict::Refused) at the sender. If only one file is sent, it is refused before its content comes.
     ///
-    /// That something has the name is found out by the call that gives it, so nobody's file is lost that was made at the last
+    /// That something has the name is found out by the call that gives it, so no file is lost that another program made at the last
     /// moment. A file that was offered, and is there with the same content and permissions, counts as stored. Directories
     /// that are there are used.
     ///
@@ -285,7 +285,7 @@ impl<'a> Storage<'a> {
         }
     }
 
-    /// An offered file is sent from `offset` on: from where its partial is equal, or anew.
+    /// An offered file is sent from `offset` on: from where its partial is equal, or from the beginning.
     pub(crate) fn start(
         &mut self,
         offered: Offered,

@@ -66,7 +66,7 @@ pub struct Receipt {
 pub enum Status {
     /// Everything is whole, synced and under its name.
     Stored,
-    /// Everything was written to the receiver's stdout, or taken by its program, and nobody claims that it is durable.
+    /// Everything was written to the receiver's stdout, or taken by its program. It may not be durable.
     Written,
     /// Not that, and another connection would not change it: a disk, a name, a sender that gave up.
     Failed,

@@ -87,7 +87,7 @@ pub enum NotAgreed {
         "the peer begins a TLS handshake, and this side listens without TLS: speak it on both sides, or on neither"
     )]
     BeginsTls,
-    /// The peer serves somebody else.
+    /// The peer serves another client.
     #[error("{BUSY}")]
     Busy,
 }

@@ -52,7 +52,7 @@ fn what_somebody_else_put_under_the_partials_name_is_neither_stored_nor_removed(
             write(&partial, &content(1, 3_000_000)[..1_000_000]);
         }
         let outcomes = with_a_thief(&[source], &target, &partial, resume, false);
-        refused(&outcomes, "the partial of target was removed or replaced by somebody else");
+        refused(&outcomes, "the partial of target was removed or replaced by another program");
         assert_eq!(std::fs::read(&target).ok().as_deref(), Some(&b"old"[..]));
         assert_eq!(std::fs::read(&partial).ok().as_deref(), Some(&b"another's"[..]));
     }
@@ -71,7 +71,7 @@ fn one_stolen_partial_of_a_batch_is_neither_stored_nor_removed() {
         std::fs::create_dir(&target).expect("there is room");
         let partial = target.join("tree/.f12.adieu-partial");
         let outcomes = with_a_thief(&[tree], &target, &partial, false, true);
-        refused(&outcomes, "the partial of tree/f12 was removed or replaced by somebody else");
+        refused(&outcomes, "the partial of tree/f12 was removed or replaced by another program");
         assert!(!target.join("tree/f12").exists());
         assert_eq!(partials(&target), std::slice::from_ref(&partial));
         assert_eq!(std::fs::read(&partial).ok().as_deref(), Some(&b"another's"[..]));
@@ -111,7 +111,7 @@ fn a_file_that_was_there_already_and_is_taken_away_is_not_stored() {
     };
     let how = How { resume: true, ..How::default() };
     let outcomes = over_tcp(&[source], &target, &how, &mut ignore, &mut at_receiver);
-    refused(&outcomes, "target, which was there already, was removed or replaced by somebody else");
+    refused(&outcomes, "target, which was there already, was removed or replaced by another program");
 }
 
 #[test]

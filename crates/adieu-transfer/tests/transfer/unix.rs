@@ -114,7 +114,7 @@ fn a_target_that_vanishes_is_no_success() {
     assert!(matches!(sent.verdict, Verdict::Refused { .. }), "{:?}", sent.verdict);
     assert!(matches!(received.verdict, Verdict::Local { .. }), "{:?}", received.verdict);
     assert!(
-        words(&sent).contains("receiver: the partial of target was removed or replaced by somebody else"),
+        words(&sent).contains("receiver: the partial of target was removed or replaced by another program"),
         "{}",
         words(&sent)
     );

@@ -84,9 +84,7 @@ impl Credentials {
 #[non_exhaustive]
 pub enum ParseProxyError {
     /// A scheme that is not spoken.
-    #[error(
-        "this kind of proxy is not spoken to: write socks5://, socks5h://, socks4://, socks4a://, http:// or https://"
-    )]
+    #[error("unknown kind of proxy: write socks5://, socks5h://, socks4://, socks4a://, http:// or https://")]
     UnknownScheme,
     /// TLS to the proxy, and this build speaks none.
     #[error("this build speaks no TLS: write http:// for a proxy without it")]

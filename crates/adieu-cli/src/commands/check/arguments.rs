@@ -17,7 +17,7 @@ use std::time::Duration;
 /// Check whether endpoints are open; with --wait, wait until they are; and then run a command
 ///
 /// adieu connects to every endpoint and prints a line for each on stdout: open, or why not, and how long that took. It ends every
-/// connection gracefully, so the server sees a client that leaves, and no reset. A port that accepts connections is open, even if
+/// connection gracefully, so the server sees a client that leaves and not a reset. A port that accepts connections is open, even if
 /// the server then resets them, as a proxy may do whose own server is down. The line says so, and --expect checks more.
 ///
 /// A command after -- runs once all endpoints are open. It replaces adieu (exec), so its signals and its exit status are its own.

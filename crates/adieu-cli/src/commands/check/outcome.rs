@@ -167,7 +167,7 @@ pub(super) struct Tls {
     pub(super) sha256: Option<String>,
     /// Whole days until the certificate expires; negative: since it has.
     pub(super) days_left: Option<i64>,
-    /// How many there have to be. `None`: nobody asked.
+    /// How many there have to be. `None`: no resume was requested.
     pub(super) min_days: Option<u32>,
 }
 
@@ -329,7 +329,7 @@ impl Outcome {
                 let outcome = Self::new(State::NoAnswer);
                 match endpoint {
                     Endpoint::Unix { .. } | Endpoint::UnixAbstract { .. } => {
-                        outcome.with_detail("somebody listens there, and the queue of clients is full")
+                        outcome.with_detail("the server's backlog is full")
                     }
                     _ => outcome.with_detail(detail()),
                 }

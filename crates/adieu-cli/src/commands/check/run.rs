@@ -150,8 +150,8 @@ fn summary(totals: Totals) -> String {
     };
     match unknown {
         0 => {}
-        _ if unknown == all => text = format!("whether any of the {all} is open cannot be told"),
-        _ => text += &format!(", of {unknown} it cannot be told"),
+        _ if unknown == all => text = format!("it is not known whether any of the {all} is open"),
+        _ => text += &format!(", {unknown} not known"),
     }
     text
 }

@@ -18,7 +18,7 @@ pub(crate) const GUIDE: Guide = Guide {
         ("ca", "with tls://, trust the certificates in FILE"),
         ("proxy", "connect through a SOCKS or HTTP proxy"),
         ("report", "the report on stderr: text, json or none"),
-        ("verbose", "tell each step"),
+        ("verbose", "print each step"),
         ("quiet", "say nothing if all went well"),
     ],
     examples: &[

@@ -27,7 +27,7 @@ impl Plan {
         let found = codes::find(query);
         if found.is_empty() {
             return Err(NoPlan::Refused {
-                why: format!("no code is known by '{}'", query.escape_debug()),
+                why: format!("unknown code '{}'", query.escape_debug()),
                 hint: Some(nearest(query)),
             });
         }
@@ -35,7 +35,7 @@ impl Plan {
             None | Some(Format::Text) => false,
             Some(Format::Json) => true,
             Some(Format::Brief | Format::Zeek | Format::Eve) => {
-                return Err(NoPlan::refused("--code is told as text or as json, and in no other --format"));
+                return Err(NoPlan::refused("--code has only the formats text and json"));
             }
         };
         Ok(Self { query: query.to_owned(), found, json })

@@ -48,7 +48,7 @@ pub(crate) const GUIDE: Guide = Guide {
         },
         Example {
             line: "tcpdump -i eth0 -U -w - tcp | adieu explain -",
-            does: "Tell of each connection of an interface as it ends",
+            does: "Print each connection of an interface as it ends",
         },
         Example {
             line: "adieu explain --live",

@@ -51,7 +51,7 @@ impl Form {
             (Some(Format::Zeek | Format::Eve), _) => Err(NoPlan::refused(
                 "--both compares two captures, and neither Zeek's nor Suricata's log has fields for that: --format text, brief or json",
             )),
-            (Some(_), Some(_)) => Err(NoPlan::refused("--follow is told as text, and in no other --format")),
+            (Some(_), Some(_)) => Err(NoPlan::refused("--follow has only the format text")),
         }
     }
 }
@@ -115,10 +115,10 @@ impl Plan {
                 ));
             }
             if args.summary || args.compare {
-                return Err(NoPlan::refused("--both cannot be told as --summary or --compare"));
+                return Err(NoPlan::refused("--both cannot be used together with --summary or --compare"));
             }
             if args.html.is_some() {
-                return Err(NoPlan::refused("--both cannot be told as a page: leave out --html"));
+                return Err(NoPlan::refused("--both cannot be used together with --html"));
             }
             let what = What::Both(Form::new(args.format, args.follow)?);
             return Ok(Self { captures, what, filter: Filter::of(args), html: None });
@@ -132,7 +132,7 @@ impl Plan {
                     .is_some_and(|format| format != Format::Text && (!is_json || follow.is_some())) =>
             {
                 return Err(NoPlan::refused(
-                    "--summary and --compare are told as text or json, and --follow as text: in no other --format",
+                    "--summary and --compare have only the formats text and json, and --follow only text",
                 ));
             }
             (true, false, None) => What::Summary(is_json),
@@ -145,7 +145,7 @@ impl Plan {
             (false, false, Some(end)) => What::Follow(end),
             _ => {
                 return Err(NoPlan::refused(
-                    "only one of --summary, --compare and --follow can be told at once",
+                    "only one of --summary, --compare and --follow can be used at once",
                 ));
             }
         };

@@ -17,16 +17,16 @@ use std::time::Duration;
 
 /// Wait for a client and serve it from stdin, a file or a command, and report how the connection ended
 ///
-/// One client is served as connect serves its peer: stdin is sent, and the client's bytes go to stdout. --echo, --output and
-/// --exec serve otherwise, and --keep-open serves one client after another. stderr tells the address, and --port-file has its
-/// port.
+/// adieu serves one client: it sends stdin, and writes the client's bytes to stdout. --echo, --output and --exec put something
+/// else in the place of stdin and stdout. --keep-open serves one client after another. adieu prints the address on stderr, and
+/// --port-file writes the port to a file.
 ///
 /// SIGTERM or SIGHUP stops accepting, lets open connections finish within --grace, then aborts the rest; SIGINT aborts at once.
 /// The exit status is then that of the signal. With --keep-open it is 0 after SIGTERM if every connection ended by itself, and 4
 /// if one was aborted.
 ///
-/// Over udp:// the first who sends something is served, and others are ignored. With --keep-open everybody is, and stdin goes to
-/// whoever sent last.
+/// Over udp:// adieu serves the first sender and ignores all others. With --keep-open it serves every sender, and sends stdin to
+/// the one that sent last.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The endpoint, in one word or two
@@ -93,7 +93,7 @@ pub(crate) struct Args {
           add = Rules::new().meaningless_with(&[With::Any("echo"), With::Any("exec"), With::Any("recv_only")]))]
     pub(super) client_grace: Option<Grace>,
 
-    /// End a connection over which no byte has passed in either direction for this long; "none" lets it be [default: 60s with
+    /// End a connection over which no byte has passed in either direction for this long; "none" sets no limit [default: 60s with
     /// --keep-open, none otherwise]
     ///
     /// So clients that say nothing hold no place.

@@ -19,7 +19,7 @@ pub(crate) const GUIDE: Guide = Guide {
         ("cert", "speak TLS with this certificate, and its --key"),
         ("port_file", "write the port to FILE once it listens"),
         ("report", "the report on stderr: text, json or none"),
-        ("verbose", "tell each step"),
+        ("verbose", "print each step"),
     ],
     examples: &[
         Example { line: "adieu listen :9000 > upload.bin", does: "Receive what one client sends" },

@@ -201,7 +201,7 @@ impl Server {
                     return status;
                 }
                 Message::Finished(ClientEnd::Fatal(_)) => {
-                    complain("whoever reads our stdout has gone, so nobody more is served");
+                    complain("the program that reads our stdout has gone, so no further client is served");
                     return ExitStatus::LocalFailure;
                 }
                 Message::Accepted | Message::Finished(ClientEnd::Left | ClientEnd::Reported(_)) => {}

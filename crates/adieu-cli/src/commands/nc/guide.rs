@@ -5,7 +5,7 @@ use crate::guide::{Example, Guide, Named, SERVICES};
 
 pub(crate) const GUIDE: Guide = Guide {
     command: "nc",
-    purpose: "take netcat's own command lines, and tell the truth about the end",
+    purpose: "run netcat's own command lines, and report truthfully how they end",
     usage: &[
         "nc [-46CDdFhklNnrtUuvz] [-i SECONDS] [-p PORT] [-q SECONDS] [-s ADDRESS] [-w SECONDS] [-X PROTOCOL] [-x PROXY] [HOST] [PORT]",
         "nc --explain 'LINE'",

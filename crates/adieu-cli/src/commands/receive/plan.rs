@@ -27,7 +27,7 @@ impl Plan {
         let hint = || args.transfer.hint(args.endpoint.iter().map(OsString::as_os_str));
         if let (true, [word]) = (args.transfer.takes_word_from_retry(&args.endpoint), &args.endpoint[..]) {
             let (why, hint) = (
-                format!("'{0}' stands where the endpoint does: write :{0} if it is a port", word.display()),
+                format!("'{0}' is read as the endpoint: write :{0} if it is a port", word.display()),
                 hint(),
             );
             return Err(NoPlan::Refused { why, hint });

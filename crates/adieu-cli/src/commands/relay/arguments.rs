@@ -35,11 +35,11 @@ use std::time::Duration;
 /// answered if it sets WATCHDOG_USEC.
 #[derive(Debug, clap::Args)]
 #[command(
-    mut_arg("self_signed", |arg| arg.help("Speak TLS with clients, with a certificate that is made for this run; its fingerprint is told, and a client trusts it with --pin").long_help("Speak TLS with clients, with a certificate that is made for this run; its fingerprint is told, and a client trusts it with --pin\n\nWithout --cert, tls:// where it listens does the same. The fingerprint is told with -q too.")),
+    mut_arg("self_signed", |arg| arg.help("Speak TLS with clients, with a certificate made for this run; adieu prints its fingerprint, and a client trusts it with --pin").long_help("Speak TLS with clients, with a certificate made for this run; adieu prints its fingerprint, and a client trusts it with --pin\n\nWithout --cert, tls:// where it listens does the same. adieu prints the fingerprint with -q too.")),
     mut_arg("tls_eof", |arg| arg.help("What an EOF of either side means if TLS's close_notify did not precede it; a stream that was cut is a reset on the other side [default: require]")),
-    mut_arg("report", |arg| arg.help("Format of what stderr tells of each connection; with \"json\" all of stderr is JSON, one object a line [default: text]")),
-    mut_arg("report_file", |arg| arg.help("Append what is reported of connections to this file instead; JSON is the default format if its name ends in .json").long_help(Resettable::Reset)),
-    mut_arg("verbose", |arg| arg.help("Tell of each client that connects, and of the upstream that it is given or cannot be given")))]
+    mut_arg("report", |arg| arg.help("Format of the report of each connection on stderr; with \"json\" all of stderr is JSON, one object a line [default: text]")),
+    mut_arg("report_file", |arg| arg.help("Append the reports of connections to this file instead; JSON is the default format if its name ends in .json").long_help(Resettable::Reset)),
+    mut_arg("verbose", |arg| arg.help("Print each client that connects, and the upstream that it is given or cannot be given")))]
 pub(crate) struct Args {
     /// Where to listen, and whom to connect to
     #[arg(help = "Where to listen (host:port, [::1]:port, :port, tls://host:port, unix:path, unix:@name, fd:NAME or fd:NUMBER), then the upstreams (host:port, tls://host:port, unix:path or unix:@name)",
@@ -105,7 +105,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", env = "ADIEU_PORT_FILE", hide_env_values = true)]
     pub(super) port_file: Option<PathBuf>,
 
-    /// Do wrong to connections on purpose, to test a program that talks through this relay: fin, rst, stall, and others, such as
+    /// Break connections on purpose, to test a program that connects through this relay: fin, rst, stall, and others, such as
     /// fin@1MiB@down
     ///
     /// The words are fin, rst, stall, drop-fin, half-open, unread-close, tls-cut, latency=50ms±10ms and rate=1MiB/s, separated by

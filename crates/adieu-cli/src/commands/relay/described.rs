@@ -60,9 +60,7 @@ impl Described {
             to.iter().map(|word| understood(word, connecting_endpoint)).collect::<Result<_, NoPlan>>()?;
         let routes = args.front.routes()?;
         if to.is_empty() && routes.is_empty() {
-            return Err(NoPlan::refused(
-                "a relay needs whom to connect to: give an upstream after where it listens",
-            ));
+            return Err(NoPlan::refused("the upstream is missing: write it after the endpoint to listen on"));
         }
         let by_name = routes.iter().map(|(_, to)| to);
         if std::iter::once(&listen)
@@ -71,7 +69,7 @@ impl Described {
             .any(|endpoint| matches!(endpoint, Endpoint::Udp { .. }))
         {
             return Err(NoPlan::Refused {
-                why: "a relay carries streams and how they ended, and UDP has neither".to_owned(),
+                why: "a relay cannot forward UDP, which has no streams and no endings".to_owned(),
                 hint: Some(foreign::STREAMS.to_owned()),
             });
         }

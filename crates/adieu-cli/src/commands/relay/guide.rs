@@ -21,7 +21,7 @@ pub(crate) const GUIDE: Guide = Guide {
         ("idle_timeout", "reset both sides if they are silent"),
         ("grace", "after SIGTERM: time to end [10s]"),
         ("metrics", "serve metrics for Prometheus on ENDPOINT"),
-        ("fault", "do wrong on purpose: fin, rst, stall, ..."),
+        ("fault", "break connections: fin, rst, stall, ..."),
     ],
     examples: &[
         Example {
@@ -45,7 +45,7 @@ pub(crate) const GUIDE: Guide = Guide {
         },
         Named {
             name: "NOTIFY_SOCKET, WATCHDOG_USEC",
-            text: "The service manager's socket, which is told of the start, of the stop and of each reload; and how often it wants to hear that the relay lives.",
+            text: "The socket on which the relay tells the service manager of its start, its stop and each reload; and how often the service manager expects a sign of life.",
         },
         ROOTS_NAMED,
     ],
@@ -65,10 +65,10 @@ const STATUSES: Statuses = Statuses {
         (RESET, "stopped by SIGTERM or SIGINT, and a connection had to be reset"),
         (
             LOCAL_FAILURE,
-            "the log, or another file of adieu's own, cannot be written; or lines of the log were dropped because nobody took them",
+            "the log, or another file of adieu's own, cannot be written; or lines of the log were dropped because the reader did not keep up",
         ),
         (INTERRUPTED, "a second signal was SIGINT"),
         (TERMINATED, "a second signal was SIGTERM, or SIGHUP because the terminal was closed"),
     ],
-    note: "How a single connection ended is told on stderr and in --log. It does not change the exit status.",
+    note: "stderr and --log say how each connection ended. That does not change the exit status.",
 };

@@ -91,7 +91,7 @@ fn status(handle: &Handle) -> String {
 
 fn say(lines: &str) {
     if let Err(error) = tell(lines) {
-        complain(&format!("the service manager cannot be told: {}", describe_error(&error)));
+        complain(&format!("cannot notify the service manager: {}", describe_error(&error)));
     }
 }
 

@@ -121,7 +121,7 @@ fn circles(
             let (to, listens) = (&circle.closed_by, &relays[*relay].config.listen);
             let what = match others {
                 [] => format!(
-                    "it would connect to itself, again and again: {to} leads to where it listens, {listens}"
+                    "the relay would connect to itself, again and again: {to} leads to where it listens, {listens}"
                 ),
                 others => {
                     let others: Vec<String> = others.iter().map(|other| called(*other)).collect();

@@ -130,7 +130,7 @@ fn names_files(matches: &ArgMatches) -> bool {
 }
 
 fn not_empty(name: OsString) -> Result<OsString, &'static str> {
-    if name.is_empty() { Err("a file has a name") } else { Ok(name) }
+    if name.is_empty() { Err("the name is empty") } else { Ok(name) }
 }
 
 impl Args {

@@ -33,7 +33,7 @@ impl Pattern {
             bail!("it matches nothing: a pattern is a name such as '*.log', or a path such as 'build/cache'");
         }
         let glob = GlobBuilder::new(body).literal_separator(true).backslash_escape(true).build();
-        let glob = glob.map_err(|error| anyhow!("it is no pattern: {}", error.kind()))?;
+        let glob = glob.map_err(|error| anyhow!("not a pattern: {}", error.kind()))?;
         Ok(Self { glob, is_name, directories_only })
     }
 }

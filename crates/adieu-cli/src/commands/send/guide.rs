@@ -17,7 +17,7 @@ pub(crate) const GUIDE: Guide = Guide {
         ("resume", "go on where a transfer was cut"),
         ("preserve", "preserve times, and permissions of directories"),
         ("exclude", "leave out what matches, such as target/ or '*.log'"),
-        ("dry_run", "print what would be sent, and connect to nobody"),
+        ("dry_run", "print what would be sent, and do not connect"),
         ("secret_file", "encrypt with the passphrase in FILE, which both have"),
         ("listen", "wait for a receiver that connects"),
         ("plain", "send one file to a peer that is not adieu receive"),

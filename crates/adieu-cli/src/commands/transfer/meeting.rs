@@ -99,10 +99,10 @@ impl Session {
         let is_far = peer.is_some_and(is_far) || self.plan.has_proxy;
         match self.plan.protection {
             Protection::None if is_far => self.printer.say(
-                "not encrypted: whoever is on the way can read and change it; TLS, or a secret on both sides, ends that",
+                "not encrypted: anybody on the path can read and change it; TLS, or a secret on both sides, prevents that",
             ),
             Protection::Insecure => self.printer.say(
-                "encrypted, but with whoever answered: --insecure checks no certificate, --pin would",
+                "encrypted, but the peer may be anybody: --insecure checks no certificate, --pin would",
             ),
             _ => {}
         }

@@ -107,7 +107,7 @@ impl Waiting {
                 advice: Some(Advice::SendAnew),
             },
             _ => Consequence {
-                words: "its partial is removed, because what of it is on the disk cannot be told any more",
+                words: "its partial is removed, because it is no longer known how much of it is on the disk",
                 advice: None,
             },
         };
@@ -129,7 +129,7 @@ impl Waiting {
                 What::Kept { .. } => format!("{}, which was there already,", self.shown()),
                 _ => format!("the partial of {}", self.shown()),
             };
-            return Err(StorageError::new(format!("{what} was removed or replaced by somebody else")));
+            return Err(StorageError::new(format!("{what} was removed or replaced by another program")));
         }
         if matches!(self.what, What::Kept { .. }) {
             return Ok(Named::Before);
@@ -214,7 +214,7 @@ pub(super) fn store(
     let with_root = waiting.iter().any(|w| w.file().is_some_and(|(_, sync)| sync == Sync::WithRoot));
     if with_root {
         let consequence = Consequence {
-            words: "the partials of all files that waited for this are removed, because what of them is on the disk cannot be told any more",
+            words: "the partials of all files that waited for this are removed, because it is no longer known how much of them is on the disk",
             advice: None,
         };
         tree.sync_root(Awaited::Content, wanted).map_err(|e| e.unsynced("cannot sync", consequence))?;

@@ -186,7 +186,7 @@ impl Disk {
         Ok(found.map(|file| Beginning::of(Some(file))))
     }
 
-    /// An offered file is sent from `offset` on: from where its partial is equal, or anew.
+    /// An offered file is sent from `offset` on: from where its partial is equal, or from the beginning.
     pub(crate) fn start(
         &mut self,
         offered: Offered,

@@ -248,7 +248,7 @@ impl Run {
             Whom::All { last, .. } => last.clone(),
             Whom::One { address: Some(_), .. } => None,
             Whom::One { address: None, .. } => {
-                let text = "whoever sent to us has no name, so nothing can be sent back";
+                let text = "the sender has no name, so nothing can be sent back to it";
                 self.local_failure(LocalEnd::Socket, &io::Error::new(io::ErrorKind::NotConnected, text));
                 return true;
             }

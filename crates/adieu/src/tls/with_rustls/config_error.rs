@@ -40,7 +40,7 @@ pub enum ConfigError {
         source: SystemError,
     },
     /// A file, or PEM in memory, has no certificate in it, or one that is broken.
-    #[error("{origin} has no certificate in PEM (-----BEGIN CERTIFICATE-----) that can be used: {why}")]
+    #[error("{origin} has no usable certificate in PEM (-----BEGIN CERTIFICATE-----): {why}")]
     NoCertificate {
         /// Where it was looked for.
         origin: PemOrigin,
@@ -48,7 +48,7 @@ pub enum ConfigError {
         why: String,
     },
     /// A file, or PEM in memory, has no private key in it, or one that is broken.
-    #[error("{origin} has no private key in PEM (-----BEGIN PRIVATE KEY-----) that can be used: {why}")]
+    #[error("{origin} has no usable private key in PEM (-----BEGIN PRIVATE KEY-----): {why}")]
     NoKey {
         /// Where it was looked for.
         origin: PemOrigin,

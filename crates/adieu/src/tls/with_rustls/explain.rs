@@ -183,7 +183,7 @@ fn of_alert(alert: AlertDescription, stage: Stage) -> HandshakeError {
         AlertDescription::UnknownCA
         | AlertDescription::CertificateUnknown
         | AlertDescription::BadCertificate => {
-            let why = "it does not trust our certificate: it must be told of it, or of its issuer";
+            let why = "it does not trust our certificate: it must be given the certificate, or its issuer's";
             (Failure::Refused, why.into())
         }
         AlertDescription::CertificateExpired => {

@@ -11,7 +11,7 @@ pub(super) fn make_identity() -> Result<Identity, ConfigError> {
     let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
     let mut parameters = rcgen::CertificateParams::new(names).map_err(failed)?;
     parameters.distinguished_name = rcgen::DistinguishedName::new();
-    parameters.distinguished_name.push(rcgen::DnType::CommonName, "adieu, self-signed");
+    parameters.distinguished_name.push(rcgen::DnType::CommonName, "adieu self-signed");
     let certificate = parameters.self_signed(&key).map_err(failed)?;
     let key = PrivatePkcs8KeyDer::from(key.serialize_der());
     Ok((vec![certificate.der().clone()], key.into()))

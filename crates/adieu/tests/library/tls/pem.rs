@@ -84,12 +84,12 @@ fn pem_from_memory_that_cannot_be_used_is_an_error_that_says_what_it_holds() {
     let der = Authority::loopback().certificate.to_vec();
     let of_certificate = |given_to, why: &str| {
         format!(
-            "what was given to {given_to} has no certificate in PEM (-----BEGIN CERTIFICATE-----) that can be used: {why}"
+            "what was given to {given_to} has no usable certificate in PEM (-----BEGIN CERTIFICATE-----): {why}"
         )
     };
     let of_key = |given_to, why: &str| {
         format!(
-            "what was given to {given_to} has no private key in PEM (-----BEGIN PRIVATE KEY-----) that can be used: {why}"
+            "what was given to {given_to} has no usable private key in PEM (-----BEGIN PRIVATE KEY-----): {why}"
         )
     };
     for (content, why) in [

@@ -40,7 +40,7 @@ impl Plan {
             None | Some(Format::Text) => false,
             Some(Format::Json) => true,
             Some(Format::Brief | Format::Zeek | Format::Eve) => {
-                return Err(NoPlan::refused("--live is told as text or as json, and in no other --format"));
+                return Err(NoPlan::refused("--live has only the formats text and json"));
             }
         };
         Ok(Self { filter: Filter::of(args), is_json, watch: args.live.watch })

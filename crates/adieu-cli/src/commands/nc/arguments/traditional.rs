@@ -57,7 +57,7 @@ impl Options<'_> {
         match letter {
             'b' => plan.socket.broadcast = true,
             'c' | 'e' if !self.around.allows_exec => {
-                let because = "whoever connects would run the program; ADIEU_NC_EXEC=allow permits it";
+                let because = "anybody who connects could run the program; ADIEU_NC_EXEC=allow permits it";
                 return Err(bail(not_supported(&self.around.program, &option.written(), because)));
             }
             'c' => plan.exec = Some(Exec::Shell(given.word())),

@@ -171,7 +171,7 @@ fn does(plan: &Plan, line: &Line) -> Vec<String> {
             Verify::Full => "Speaks TLS, and checks the peer's certificate and its name.".to_owned(),
             Verify::NotName => "Speaks TLS, and checks the peer's certificate, but not its name.".to_owned(),
             Verify::Nothing => {
-                "Speaks TLS, and accepts any certificate: whoever is in between can read it all.".to_owned()
+                "Speaks TLS, and accepts any certificate: a machine in the middle can read it all.".to_owned()
             }
         });
     }

@@ -9,7 +9,10 @@ pub(super) fn of(plan: &Plan, line: &Line) -> Vec<String> {
     let is_stream = matches!(plan.transport, Transport::Tcp | Transport::UnixStream);
     let mut all: Vec<String> = match (is_stream, plan.zero_io) {
         (true, true) => {
-            vec!["An open port says that somebody listens, and nothing of the service behind it.".to_owned()]
+            vec![
+                "An open port says that something listens there, and nothing about the service behind it."
+                    .to_owned(),
+            ]
         }
         (true, false) => streams(plan, line),
         (false, _) => datagrams(plan),
@@ -57,7 +60,7 @@ pub(super) fn of(plan: &Plan, line: &Line) -> Vec<String> {
         plan.tls.as_ref().is_some_and(|tls| tls.verify == Verify::Nothing)
             && plan.flavour == Flavour::Ncat
             && !listens,
-        "Without --ssl-verify, TLS protects against nobody who is in between.",
+        "Without --ssl-verify, TLS does not protect against a machine in the middle.",
     );
     all
 }
@@ -115,7 +118,8 @@ fn streams(plan: &Plan, line: &Line) -> Vec<String> {
 }
 
 fn datagrams(plan: &Plan) -> Vec<String> {
-    let mut all = vec!["UDP acknowledges nothing: it exits 0 whether or not somebody is there.".to_owned()];
+    let mut all =
+        vec!["UDP acknowledges nothing: it exits 0 whether or not anything listens there.".to_owned()];
     if plan.transport == Transport::UnixDatagram {
         all = Vec::new();
     }
