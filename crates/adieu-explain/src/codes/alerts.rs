@@ -25,7 +25,7 @@ pub(super) const ALL: &[Code] = &[
         0,
         "The sender will send no more: the end mark of a TLS stream. An end without it may be a cut.",
         "graceful, if it came from both sides",
-        "whether it came from both sides: `adieu explain FILE` says so, where the records can be told apart"
+        "whether it came from both sides: `adieu explain FILE` says so, if the records can be distinguished"
     ),
     alert!(
         "unexpected_message",
@@ -86,7 +86,7 @@ pub(super) const ALL: &[Code] = &[
     alert!(
         "certificate_unknown",
         46,
-        "The certificate was not accepted, for a reason that is not told.",
+        "The certificate was not accepted, for a reason that is not given.",
         "no connection, exit status 3",
         "the log of the side that refused"
     ),
@@ -142,7 +142,7 @@ pub(super) const ALL: &[Code] = &[
     alert!(
         "internal_error",
         80,
-        "The sender had a fault of its own.",
+        "The sender had an internal error.",
         "no connection, or truncated",
         "the log of the side that sent it"
     ),
@@ -177,7 +177,7 @@ pub(super) const ALL: &[Code] = &[
     alert!(
         "unsupported_extension",
         110,
-        "An extension came that nobody had asked for.",
+        "An extension came that had not been requested.",
         "no connection, exit status 3",
         "the TLS libraries of both sides"
     ),

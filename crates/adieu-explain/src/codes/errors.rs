@@ -26,7 +26,7 @@ pub(super) const ALL: &[Code] = &[
         text: &["Connection reset by peer", "An existing connection was forcibly closed by the remote host"],
         means: "An RST came. Data of ours that the peer had not read is lost, and so may be data that its system had acknowledged. \
 The error does not say who sent the RST or why: the peer's program closed with our bytes unread, it aborted, it had crashed, or a \
-box on the way spoke in its name. It is told once: the next receive looks like an orderly end.",
+box on the way spoke in its name. The system reports it once: the next receive looks like an orderly end.",
         ending: Some("reset by the peer, exit status 4"),
         look_at: &[
             "the peer's log at that time: a crash, a restart, a limit on requests or idle time",
@@ -46,11 +46,11 @@ box on the way spoke in its name. It is told once: the next receive looks like a
             Number { system: "Windows (ERROR_NO_DATA)", number: 232 },
         ],
         text: &["Broken pipe"],
-        means: "A send after the connection could not send any more: a reset was told before, or this program had shut down its \
-sending side itself. Nothing of that send left. On a pipe: nobody reads it any more.",
+        means: "A send after the connection could not send any more: a reset had been reported before, or this program had shut down its \
+sending side itself. Nothing of that send left. On a pipe: the reader has gone.",
         ending: Some("reset by the peer, exit status 4; for our own output: local failure, exit status 7"),
         look_at: &[
-            "the error before it: the reset was often told to an earlier call as ECONNRESET, or by recv as an end",
+            "the error before it: an earlier call often got the reset as ECONNRESET, or recv as an end",
             "what the peer had already answered: receive it before you give up, it often says why",
             "a shutdown(SHUT_WR) of your own program before that send",
         ],
@@ -82,8 +82,8 @@ nothing acknowledged it. The peer was not told, and may still hold the connectio
             Number { system: "Windows (ERROR_CONNECTION_REFUSED)", number: 1225 },
         ],
         text: &["Connection refused"],
-        means: "The SYN was answered by an RST: a system is there, and nobody listens on that port. A firewall that rejects looks the \
-same. Of a Unix socket: its file is there, and no server. Over UDP: an ICMP message said that the port is closed.",
+        means: "The SYN was answered by an RST: a system is there, and nothing listens on that port. A firewall that rejects looks the \
+same. For a Unix socket: its file is there, and no server. Over UDP: an ICMP message said that the port is closed.",
         ending: Some("no connection, exit status 3"),
         look_at: &[
             "whether the server runs, and on which address it listens: `ss -ltn`; 127.0.0.1 is not reachable from outside",
@@ -102,7 +102,7 @@ same. Of a Unix socket: its file is there, and no server. Over UDP: an ICMP mess
             Number { system: "Windows (ERROR_CONNECTION_ABORTED)", number: 1236 },
         ],
         text: &["Software caused connection abort"],
-        means: "The connection was ended on this machine. From accept: the client had gone before it was accepted, which is no fault. \
+        means: "The connection was ended on this machine. From accept: the client had gone before it was accepted, which is not an error. \
 On Windows, on a connection: this system ended it, after its own time-out, or security software or a change of the network did.",
         ending: Some("reset by us, exit status 4"),
         look_at: &[
@@ -119,7 +119,7 @@ On Windows, on a connection: this system ended it, after its own time-out, or se
         text: &["Transport endpoint is not connected", "Socket is not connected"],
         means: "The socket has no connection: it was never connected, or the connection is over already. From shutdown it mostly says \
 that a reset came before the shutdown did.",
-        ending: Some("indeterminate if no call told why, exit status 8"),
+        ending: Some("indeterminate if no call gave the reason, exit status 8"),
         look_at: &[
             "SO_ERROR and the error of the call before: they have the reason",
             "from getpeername right after accept: the client had reset already",
@@ -141,7 +141,7 @@ that a reset came before the shutdown did.",
         also: &["WSAEHOSTUNREACH"],
         numbers: &[linux(113), mac(65), windows(10065)],
         text: &["No route to host"],
-        means: "No way to that host: a router said so by ICMP, a firewall rejected with that answer, or nobody answered for its address \
+        means: "No way to that host: a router said so by ICMP, a firewall rejected with that answer, or no host answered for its address \
 in the local network. On an open connection TCP tries on for minutes before it gives up with this.",
         ending: Some("while connecting: no connection, exit status 3; later: timed out, exit status 5"),
         look_at: &[
@@ -178,7 +178,7 @@ in the local network. On an open connection TCP tries on for minutes before it g
         also: &["WSAENETRESET"],
         numbers: &[linux(102), mac(52), windows(10052)],
         text: &["Network dropped connection on reset"],
-        means: "On Windows: keep-alive asked a silent peer, and nobody answered. Other systems say ETIMEDOUT for that.",
+        means: "On Windows: keep-alive probes to a silent peer had no answer. Other systems say ETIMEDOUT for that.",
         ending: Some("timed out, exit status 5"),
         look_at: &["what ETIMEDOUT names: a peer that is off, or a NAT that forgot the connection"],
     },
@@ -226,7 +226,7 @@ SO_REUSEADDR. From connect: this very pair of addresses and ports is still in us
         numbers: &[linux(24), mac(24), windows(10024)],
         text: &["Too many open files"],
         means: "This process has as many descriptors open as its limit allows. A server that accepts gets no new connection, and the \
-clients wait in the backlog. It is mostly a leak: sockets in CLOSE_WAIT that nobody closes.",
+clients wait in the backlog. It is mostly a leak: sockets in CLOSE_WAIT that the program never closes.",
         ending: Some("local failure, exit status 7"),
         look_at: &[
             "`adieu explain --live`: which program holds sockets in CLOSE_WAIT, and since when",
@@ -276,7 +276,10 @@ not: on Linux the descriptor is gone already.",
         means: "Nothing could be received or sent just now. On a socket with SO_RCVTIMEO or SO_SNDTIMEO it is that time-out. The \
 connection is as it was.",
         ending: None,
-        look_at: &["poll before the call", "SO_RCVTIMEO, if somebody set it: this is no end of the stream"],
+        look_at: &[
+            "poll before the call",
+            "SO_RCVTIMEO, if the program set it: this is not the end of the stream",
+        ],
     },
     Code {
         kind: Kind::Error,
@@ -289,7 +292,7 @@ connection that gets the same number is harmed.",
         ending: None,
         look_at: &[
             "who closes: one owner for each descriptor",
-            "the number -1: an earlier call failed and nobody looked",
+            "the number -1: an earlier call failed and the program did not check",
         ],
     },
     Code {

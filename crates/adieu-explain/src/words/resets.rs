@@ -9,7 +9,7 @@ pub(crate) const fn kind(kind: ResetKind) -> &'static str {
         ResetKind::Linger0 => "an abort by the program (zero linger) or by the system (as by ss -K)",
         ResetKind::UnreadClose => "a close, or the death of the program, with received bytes unread",
         ResetKind::DeadSocket => "the answer to a segment for a socket that was already closed",
-        ResetKind::Refused => "the answer to a SYN: nobody listens on the port, or a firewall rejects it",
+        ResetKind::Refused => "the answer to a SYN: nothing listens on the port, or a firewall rejects it",
         ResetKind::HalfOpen => {
             "the answer of a host that no longer knows the connection (as after a crash), or of a NAT or load balancer that has forgotten it"
         }
