@@ -38,7 +38,7 @@ pub enum ConnectCause {
     /// There was a connection, and the TLS handshake on it failed.
     #[error("{0}")]
     Tls(#[source] crate::tls::HandshakeError),
-    /// TLS cannot be spoken as it was configured.
+    /// TLS cannot be used as configured.
     #[error("{0}")]
     TlsSetup(#[source] TlsSetupError),
     /// The endpoint is one that cannot be connected to.
@@ -308,7 +308,7 @@ pub enum EndpointError {
     OnlyListens,
 }
 
-/// Why TLS cannot be spoken as it was configured.
+/// Why TLS cannot be used as configured.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsSetupError {
@@ -446,7 +446,7 @@ pub enum ListenCause {
     /// A socket option that was asked for cannot be had.
     #[error("{0}")]
     Option(#[source] OptionError),
-    /// TLS cannot be spoken as it was configured.
+    /// TLS cannot be used as configured.
     #[error("{0}")]
     TlsSetup(#[source] TlsSetupError),
     /// The endpoint is one that cannot be listened on.

@@ -105,8 +105,7 @@ impl ProxyOptions {
                     None => tls::Client::new(),
                 };
                 let built = client.build();
-                read.tls =
-                    Some(built.map_err(|error| format!("TLS cannot be spoken to the proxy: {error}"))?);
+                read.tls = Some(built.map_err(|error| format!("cannot use TLS with the proxy: {error}"))?);
             }
             if let Some(tls) = read.tls.clone() {
                 proxy = proxy.with_tls(tls);

@@ -226,7 +226,7 @@ fn a_wrong_proxy_is_a_usage_error_without_its_password() {
     for (url, says) in [
         ("proxy.test", "the value of --proxy is wrong: an HTTP proxy needs its port"),
         ("http://me%3Ae:hunter2@h:1", "the user of an HTTP proxy has no colon"),
-        ("ftp://me:hunter2@h:1", "this kind of proxy is not spoken to"),
+        ("ftp://me:hunter2@h:1", "unknown kind of proxy"),
         ("http://me:hunter2@h", "an HTTP proxy needs its port"),
         ("socks5://me:hunter2@h:port", "a proxy's address is host:port"),
         ("socks4a://me:hunter2@h:1", "SOCKS4 knows no password"),
@@ -276,7 +276,7 @@ fn the_roots_for_an_https_proxy_are_read_before_anything_is_connected_to() {
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(
         said.contains(
-            "TLS cannot be spoken to the proxy: cannot read /nonexistent/ca.pem: No such file or directory"
+            "cannot use TLS with the proxy: cannot read /nonexistent/ca.pem: No such file or directory"
         ),
         "{said}"
     );

@@ -420,7 +420,7 @@ fn what_cannot_be_a_relay_is_refused_before_anything_is_done() {
         (&["127.0.0.1:0", "127.0.0.1:1", "--cert", "x"], "--cert needs its --key"),
         (&["127.0.0.1:0", "127.0.0.1:1", "--cert", "x", "--cert", "y", "--key", "z"], "2 times and --key 1"),
         (&["127.0.0.1:0", "127.0.0.1:1", "--route", "x"], "write NAME=TO"),
-        (&["127.0.0.1:0", "127.0.0.1:1", "--route", "192.0.2.1=127.0.0.1:1"], "not a name that a client"),
+        (&["127.0.0.1:0", "127.0.0.1:1", "--route", "192.0.2.1=127.0.0.1:1"], "is not a server name"),
         (&["127.0.0.1:0", "--route", "a.test=udp://127.0.0.1:1"], "UDP, which has no streams"),
         (&["127.0.0.1:0", "127.0.0.1:1", "--accept-proxy", "10.0.0.1/8"], "write 10.0.0.0/8"),
         (&["127.0.0.1:0", "127.0.0.1:1", "--send-proxy", "3"], "v1, v2"),

@@ -443,7 +443,7 @@ fn a_file_of_another_form_says_how_to_make_pem_of_it() {
             Client::new().ca_file(&path).build().expect_err("no certificate")
         };
         let said = error.to_string().replace(&path.display().to_string(), "FILE");
-        let (_, why) = said.split_once("that can be used: ").expect("it says why");
+        let (_, why) = said.split_once("-----): ").expect("it says why");
         why.to_owned()
     };
     // The beginning of what `openssl pkcs12 -export` writes.
