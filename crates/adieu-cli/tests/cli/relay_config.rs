@@ -150,7 +150,7 @@ fn each_error_of_a_file_is_a_sentence_with_its_line_and_its_key() {
         ),
         (relay("127.0.0.1", "127.0.0.1:9"), "line 2: 'listen': '127.0.0.1' is not an endpoint"),
         (relay("127.0.0.1:8000", "nope"), "line 3: 'to': 'nope' is not an endpoint"),
-        (relay("127.0.0.1:8000", "127.0.0.1:8000"), "line 3: 'to': it would connect to itself"),
+        (relay("127.0.0.1:8000", "127.0.0.1:8000"), "line 3: 'to': the relay would connect to itself"),
         (
             relay("unix:/nonexistent/a/b", "127.0.0.1:9"),
             "line 2: 'listen': cannot listen on unix:/nonexistent/a/b",
@@ -180,16 +180,12 @@ fn certificates_that_cannot_be_used_are_told_with_their_line() {
     let another = Authority::shared().issue(&["localhost"]).expect("it can be made");
     let (cert, other) = (&*one.files.0, &*another.files.1);
     for (cert, key, told) in [
-        (cert, other, "line 4: 'cert': TLS cannot be spoken: the certificate and its key cannot be used"),
-        (
-            cert,
-            Path::new("/nonexistent/key"),
-            "line 5: 'key': TLS cannot be spoken: cannot read /nonexistent/key",
-        ),
+        (cert, other, "line 4: 'cert': cannot use TLS: the certificate and its key cannot be used"),
+        (cert, Path::new("/nonexistent/key"), "line 5: 'key': cannot use TLS: cannot read /nonexistent/key"),
         (
             Path::new("/nonexistent/cert"),
             other,
-            "line 4: 'cert': TLS cannot be spoken: cannot read /nonexistent/cert",
+            "line 4: 'cert': cannot use TLS: cannot read /nonexistent/cert",
         ),
     ] {
         let keys = format!("cert = \"{}\"\nkey = \"{}\"\n", cert.display(), key.display());
