@@ -30,6 +30,7 @@ pub(super) struct Described {
     /// Others may listen on its port (SO_REUSEPORT).
     pub(super) shares_port: bool,
     /// The one network interface that its sockets use.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "the option is refused there"))]
     pub(super) interface: Option<String>,
     /// Where it stands in the file.
     pub(super) lines: Option<Lines>,
