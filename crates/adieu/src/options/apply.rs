@@ -512,6 +512,7 @@ impl SocketOptions {
     }
 }
 
+#[cfg(not(target_os = "openbsd"))]
 fn set_keep_alive(socket: &SockRef<'_>, asked: KeepAlive) -> io::Result<()> {
     let KeepAlive::After(after) = asked else { return socket.set_keepalive(false) };
     let keep_alive = TcpKeepalive::new()
@@ -520,6 +521,13 @@ fn set_keep_alive(socket: &SockRef<'_>, asked: KeepAlive) -> io::Result<()> {
         .with_interval(KEEP_ALIVE_INTERVAL.min(after))
         .with_retries(if after < KEEP_ALIVE_IDLE { KEEP_ALIVE_PROBES_IN_HASTE } else { KEEP_ALIVE_PROBES });
     socket.set_tcp_keepalive(&keep_alive)
+}
+
+/// OpenBSD has keep-alive and none of its times for a socket: it is set as the system has it, which is not what was asked for.
+#[cfg(target_os = "openbsd")]
+fn set_keep_alive(socket: &SockRef<'_>, asked: KeepAlive) -> io::Result<()> {
+    socket.set_keepalive(asked != KeepAlive::Off)?;
+    if asked == KeepAlive::Off { Ok(()) } else { Err(io::ErrorKind::Unsupported.into()) }
 }
 
 fn refused<T>(
