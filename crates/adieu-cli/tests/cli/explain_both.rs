@@ -109,6 +109,8 @@ fn what_two_captures_cannot_be_told_as_is_refused() {
     for (wrong, why) in [
         (&["--both", &a][..], "--both takes two captures"),
         (&["--both", &a, &b, &a], "--both takes two captures"),
+        (&["--both", &a, &a], "both names are of one file"),
+        (&["--both", &a, &b, "--html", "page.html"], "--both --follow ADDRESS:PORT draws"),
         (&["--both", "-", "-"], "stdin can be read once"),
         (&["--both", "--format", "zeek", &a, &b], "--format text, brief or json"),
         (&["--both", "--format", "eve", &a, &b], "--format text, brief or json"),

@@ -136,6 +136,8 @@ pub enum WhyAlone {
     ClocksUnknown,
     /// The other capture did not run then.
     NotRunning,
+    /// The other capture has no frame at all.
+    NoFrames,
     /// The beginning is not in the capture, so the sequence numbers cannot be compared.
     NoBeginning,
     /// Several connections of the other capture fit.
@@ -394,10 +396,10 @@ impl Both {
     }
 
     fn why_alone(&self, point: Point, seen: &Seen) -> WhyAlone {
+        let Some((from, to)) = self.ran[point.other().index()] else { return WhyAlone::NoFrames };
         if seen.identity.numbers[0].is_none() {
             return WhyAlone::NoBeginning;
         }
-        let Some((from, to)) = self.ran[point.other().index()] else { return WhyAlone::NotRunning };
         let Some(offset) = self.offset else { return WhyAlone::ClocksUnknown };
         let offset = if point == Point::A { offset } else { offset.saturating_neg() };
         let across = |time: Timestamp| time.as_nanoseconds().saturating_add(offset);

@@ -318,7 +318,7 @@ fn clocks(one: &Comparison) -> Fact {
     let Some(clocks) = one.clocks else {
         return Fact {
             grade: None,
-            text: "how far the clocks are apart: too few segments are in both captures, or one of the clocks was set meanwhile, so times are not compared".to_owned(),
+            text: "how far the clocks are apart: too few segments are in both captures, both were taken at one place, or one of the clocks was set meanwhile, so times are not compared".to_owned(),
         };
     };
     let by = if clocks.by_handshake { "the handshake and " } else { "" };
@@ -481,6 +481,7 @@ pub fn alone_sentence(alone: &Alone) -> String {
         WhyAlone::ClocksUnknown => format!(
             "only in {point}: {other} has no packet of it, and whether it ran at that time is unknown"
         ),
+        WhyAlone::NoFrames => format!("only in {point}: {other} has no frame"),
         WhyAlone::NotRunning => format!("only in {point}: {other} did not run at that time"),
         WhyAlone::NoBeginning => format!(
             "only in {point}, as far as can be told: without its SYN it is found by addresses and ports alone, and {other} has none that fit. Captures that begin earlier would tell"

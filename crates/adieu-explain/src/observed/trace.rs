@@ -17,6 +17,12 @@ use std::{
 /// How many records are kept from the beginning of a connection, and how many from its end.
 const MOST: usize = 10_000;
 
+/// How many records back the first copy of a frame is looked for that the capture has twice: a burst comes whole by each interface.
+const COPIES: usize = 64;
+
+/// A copy comes within this, in nanoseconds: with the packet's own identification it cannot be another.
+const COPY: i64 = 50_000_000;
+
 /// How many records all traces may hold together. They are counted, not measured: a record takes 80 bytes.
 #[derive(Clone, Debug)]
 pub struct Room(Arc<AtomicUsize>);
@@ -174,7 +180,19 @@ impl Trace {
             checksum: segment.checksum,
             from: u8::from(from == 1),
         };
-        self.keep(record);
+        if !self.has(&record) {
+            self.keep(record);
+        }
+    }
+
+    /// Whether the packet of `record` is there already: the capture has it by two interfaces, with a hop between them or without.
+    fn has(&self, record: &Record) -> bool {
+        let same = |one: &&Record| {
+            Record { frame: one.frame, time: one.time, hop_limit: one.hop_limit, ..*record } == **one
+        };
+        let apart = |one: &Record| record.time.as_nanoseconds().saturating_sub(one.time.as_nanoseconds());
+        record.ip_id != 0
+            && self.records().rev().take(COPIES).find(same).is_some_and(|one| apart(one).abs() <= COPY)
     }
 
     /// The position of a sequence number of side `side`: the one nearest to its newest.
@@ -257,6 +275,24 @@ mod tests {
         trace.note(&Segment { flags: Flags::RST, ..segment(2_000_000_000) }, 0);
         trace.note(&segment(6), 0);
         assert_eq!(trace.records().last().map(|record| record.position), Some(8));
+    }
+
+    #[test]
+    fn a_burst_that_comes_by_two_interfaces_is_kept_once() {
+        let mut trace = Trace::new(&Room::new(100));
+        for (hop_limit, at) in [(64, 0), (63, 20_000)] {
+            for number in 0..20_u16 {
+                let time = Timestamp::from_nanoseconds(at);
+                let ip_id = Some(number + 1);
+                trace.note(&Segment { time, hop_limit, ip_id, ..segment(number.into()) }, 0);
+            }
+        }
+        assert_eq!(trace.len(), 20);
+        // Sent again: it is another packet, or comes too late for a copy.
+        trace.note(&Segment { ip_id: Some(99), ..segment(3) }, 0);
+        let time = Timestamp::from_nanoseconds(200_000_000);
+        trace.note(&Segment { time, ip_id: Some(4), ..segment(3) }, 0);
+        assert_eq!(trace.len(), 22);
     }
 
     #[test]

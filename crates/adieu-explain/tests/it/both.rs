@@ -6,7 +6,7 @@ use adieu_explain::{
         self, Alone, AloneRecord, Both, Change, Changed, Comparison, Fate, Limits, PairRecord, PairedBy,
         Point, Told, WhyAlone,
     },
-    segment::{Flags, Segment, Timestamp},
+    segment::{Flags, Segment, Timestamp, TunnelId},
     verdict::{Actor, Ending, Grade, Side},
 };
 use proptest::{prelude::*, test_runner::RngSeed};
@@ -321,6 +321,40 @@ fn how_octets_are_cut_is_no_change() {
     // A giant of which a part was lost is in both in parts: no more than those are unclear.
     let unclear = count_lost(pair);
     assert!((1..=4).contains(&unclear), "{unclear}: {:?}", pair.passages);
+}
+
+/// The second capture was taken inside of a tunnel, or on a router that has each packet come in and go out.
+#[test]
+fn tunnels_and_several_interfaces_change_nothing() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/both");
+    for name in ["lost_and_sent_again", "injected_to_the_client", "reset_lost"] {
+        let [a, b] = ["a", "b"].map(|letter| directory.join(format!("{name}-{letter}.pcap")));
+        let tunnelled = frames::read_in_gre(&b);
+        assert!(tunnelled.iter().all(|one| one.segment.tunnel != TunnelId::NONE));
+        let mut twice = frames::read(&b);
+        for mut copy in twice.clone() {
+            copy.segment.interface = 1;
+            copy.segment.hop_limit -= 1;
+            copy.segment.time = Timestamp::from_nanoseconds(copy.segment.time.as_nanoseconds() + 20_000);
+            twice.push(copy);
+        }
+        twice.sort_by_key(|one| one.segment.time);
+        for (number, one) in (1..).zip(&mut twice) {
+            one.segment.frame = number;
+        }
+        let a = frames::read(&a);
+        let expected = compared([&a, &frames::read(&b)]);
+        let expected = pairs(&expected)[0];
+        for other in [tunnelled, twice] {
+            let told = compared([&a, &other]);
+            let pair = pairs(&told)[0];
+            let ways =
+                |pair: &Comparison| pair.ways.map(|way| (way.segments, way.in_both, way.lost, way.injected));
+            assert_eq!(ways(pair), ways(expected), "{name}");
+            assert_eq!((&pair.ending, pair.changes.len()), (&expected.ending, 0), "{name}");
+            assert_eq!(pair.rst_by(), expected.rst_by(), "{name}");
+        }
+    }
 }
 
 #[test]

@@ -154,7 +154,7 @@ fn a_connection_that_was_given_up_claims_no_ending() {
     }
     both.finish(&mut note);
     assert_eq!(endings.len(), 101);
-    assert!(endings.contains(&(WhyAlone::NotRunning, Some(Ending::Graceful))), "{endings:?}");
+    assert!(endings.contains(&(WhyAlone::NoFrames, Some(Ending::Graceful))), "{endings:?}");
     let given_up = endings.iter().filter(|(why, _)| *why == WhyAlone::NotKept);
     assert!(given_up.clone().count() > 0);
     assert!(given_up.clone().all(|(_, ending)| ending.is_none()), "{endings:?}");

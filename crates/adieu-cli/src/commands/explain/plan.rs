@@ -114,11 +114,21 @@ impl Plan {
                     "--both takes two captures of the same connections, from two places",
                 ));
             }
+            if is_one_file(&captures) {
+                return Err(NoPlan::refused(
+                    "--both takes two captures from two places, and both names are of one file",
+                ));
+            }
             if args.summary || args.compare {
                 return Err(NoPlan::refused("--both cannot be used together with --summary or --compare"));
             }
             if args.html.is_some() {
-                return Err(NoPlan::refused("--both cannot be used together with --html"));
+                return Err(NoPlan::Refused {
+                    why: "--both cannot be used together with --html".to_owned(),
+                    hint: Some(
+                        "leave out --html: --both --follow ADDRESS:PORT draws a connection between both captures as text".to_owned(),
+                    ),
+                });
             }
             let what = What::Both(Form::new(args.format, args.follow)?);
             return Ok(Self { captures, what, filter: Filter::of(args), html: None });
@@ -153,4 +163,11 @@ impl Plan {
         let html = args.html.as_deref().map(|name| Destination::new(name, &files)).transpose()?;
         Ok(Self { captures, what, filter: Filter::of(args), html })
     }
+}
+
+/// Whether both captures are the same regular file. What cannot be looked at is told when it is read.
+fn is_one_file(captures: &[Capture]) -> bool {
+    let file = |capture: &Capture| capture.file()?.canonicalize().ok().filter(|path| path.is_file());
+    let [a, b] = captures else { return false };
+    file(a).zip(file(b)).is_some_and(|(a, b)| a == b)
 }
