@@ -68,6 +68,28 @@ fn a_page_is_written_and_written_again() {
     assert_eq!(page_of(&["--only", "refused", &fixture(SEVERAL)]), second);
 }
 
+/// A symlink stays what it is, also one whose file is not there yet.
+#[test]
+fn a_page_is_made_where_symlinks_lead() {
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let [page, link, outer] =
+        ["page.html", "link.html", "outer.html"].map(|name| directory.path().join(name));
+    std::os::unix::fs::symlink("page.html", &link).expect("it can be made");
+    std::os::unix::fs::symlink(&link, &outer).expect("it can be made");
+    for _ in 0..2 {
+        assert_eq!(explain(&outer, &[&fixture(SEVERAL)]), (Some(0), String::new()));
+        let kinds =
+            [&page, &link, &outer].map(|path| path.symlink_metadata().expect("it is there").is_symlink());
+        assert_eq!(kinds, [false, true, true]);
+    }
+    // One that leads to itself leads nowhere.
+    let turn = directory.path().join("turn.html");
+    std::os::unix::fs::symlink("turn.html", &turn).expect("it can be made");
+    let (status, said) = explain(&turn, &[&fixture(SEVERAL)]);
+    assert_eq!(status, Some(7), "{said}");
+    assert!(turn.symlink_metadata().expect("it is there").is_symlink());
+}
+
 #[test]
 fn what_is_no_page_is_not_replaced() {
     let scratch = tempfile::tempdir().expect("a scratch directory");

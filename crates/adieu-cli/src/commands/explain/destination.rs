@@ -33,7 +33,7 @@ impl Destination {
         };
         let shown = name.display();
         // A symlink leads to what is replaced.
-        let Ok(path) = fs::canonicalize(name) else { return Ok(Self::File(name.into())) };
+        let Ok(path) = fs::canonicalize(name) else { return Ok(Self::File(followed(name))) };
         let is_it = |capture: &&Path| fs::canonicalize(capture).is_ok_and(|capture| capture == path);
         if captures.iter().any(is_it) {
             return refused(format!("the page would replace the capture {shown}"));
@@ -49,6 +49,10 @@ impl Destination {
     /// Whether a page can be written there, as far as can be said before.
     pub(super) fn check(&self) -> io::Result<()> {
         let Self::File(path) = self else { return Ok(()) };
+        if path.is_symlink() {
+            // Those that lead somewhere were followed: it says that this one leads round.
+            fs::metadata(path)?;
+        }
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let directory = directory.unwrap_or(Path::new("."));
         if fs::metadata(directory)?.is_dir() { Ok(()) } else { Err(io::ErrorKind::NotADirectory.into()) }
@@ -71,6 +75,18 @@ impl Destination {
         complain(&format!("cannot write the page to {name}: {}", adieu::describe_error(error)));
         ExitStatus::LocalFailure
     }
+}
+
+/// Where the symlinks of a name lead that has no file yet: the page is made there, and they stay.
+fn followed(name: &Path) -> PathBuf {
+    /// As many as Linux follows; path_resolution(7).
+    const MOST: usize = 40;
+    let mut path = name.to_owned();
+    for _ in 0..MOST {
+        let Ok(target) = fs::read_link(&path) else { break };
+        path = path.parent().unwrap_or(Path::new("")).join(target);
+    }
+    path
 }
 
 /// Whether a file is empty or begins as a page does.
