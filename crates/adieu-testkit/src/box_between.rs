@@ -96,6 +96,11 @@ impl Packet {
         u32::from(self.u16(ETHERNET + 2)) - 20 - u32::from(self.0[IP + 12] >> 4) * 4
     }
 
+    /// Whether it ends its direction.
+    pub fn is_fin(&self) -> bool {
+        self.has(FIN)
+    }
+
     /// The sequence number that follows.
     fn sequence_end(&self) -> u32 {
         let flags = u32::from(self.has(SYN)) + u32::from(self.has(FIN));
@@ -178,6 +183,11 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// Whether the FINs of both have left the box.
+    pub fn both_have_sent_fins(&self) -> bool {
+        self.ends.iter().all(Option::is_some)
+    }
+
     /// Whether both have ended, and both FINs are acknowledged.
     pub fn both_have_ended(&self) -> bool {
         self.ends.iter().zip(self.acknowledged).all(|(end, acknowledged)| *end == Some(acknowledged))

@@ -1,6 +1,7 @@
 //! `adieu explain --live`: real sockets that hang, in networks of the tests' own, as text and as JSON.
 
 use crate::{adieu, text, until};
+use adieu_testkit::box_between::{End, Progress, Way};
 use adieu_testkit::namespace::{self, Namespaces};
 use adieu_testkit::schema::Schema;
 use serde_json::Value;
@@ -218,6 +219,68 @@ fn an_end_that_nobody_acknowledges_is_in_last_ack() {
             assert!(bytes("attempts") > 0, "{last}");
             let out = look(&[]);
             assert!(out.contains("both sides have ended, and the peer has not acknowledged our FIN; 100 bytes not acknowledged; sent again "), "{out}");
+        });
+    });
+}
+
+/// Both FINs cross: the box holds the first until it has the second, and carries nothing after them.
+#[test]
+fn ends_that_cross_and_that_nobody_acknowledges_are_in_closing() {
+    let Some(way) = Way::or_skip("ends_that_cross_and_that_nobody_acknowledges_are_in_closing") else {
+        return;
+    };
+    let middle = way.set_up().expect("the box hears both hosts");
+    thread::scope(|scope| {
+        let way = &way;
+        scope.spawn(|| {
+            let mut held = Vec::new();
+            let deed = |from: End, packet: adieu_testkit::box_between::Packet| {
+                if packet.is_fin() && held.iter().all(|(to, _)| *to != from) {
+                    // Again from the same host, or the first of it.
+                    held = vec![(from.other(), packet)];
+                    return vec![];
+                }
+                let mut out = vec![(from.other(), packet)];
+                if out[0].1.is_fin() {
+                    out.append(&mut held);
+                }
+                out
+            };
+            middle.carry(std::time::Duration::ZERO, deed, Progress::both_have_sent_fins).expect("both end");
+        });
+        let listening = scope.spawn(|| {
+            way.enter(End::Server).expect("the namespace is there");
+            TcpListener::bind(way.server_address()).expect("a port is free")
+        });
+        let listener = listening.join().expect("it listens");
+        // It bounds accept(2); socket(7).
+        SockRef::from(&listener).set_read_timeout(Some(adieu_testkit::waits::BOUND)).expect("not zero");
+        scope.spawn(move || {
+            way.enter(End::Client).expect("the namespace is there");
+            let client = TcpStream::connect(listener.local_addr().expect("an address")).expect("a way");
+            let (client_address, server_address) = addresses(&client);
+            let (server, _) = listener.accept().expect("a client has come");
+            client.shutdown(Shutdown::Write).expect("connected");
+            drop(server);
+            let found = socket_once(client_address, server_address, |found| found["state"] == "CLOSING");
+            assert_eq!(
+                (&found["owner"], &found["fin_unacked"]),
+                (&"process".into(), &true.into()),
+                "{found}"
+            );
+            assert!(is_held_by_us(&found, &client), "{found}");
+            let out = look(&[]);
+            assert!(
+                out.contains("both sides have ended at once, and the peer has not acknowledged our FIN"),
+                "{out}"
+            );
+            drop(client);
+            let found = socket_once(client_address, server_address, |found| found["owner"] == "nobody");
+            assert_eq!(
+                (&found["state"], &found["holders"]),
+                (&"CLOSING".into(), &Value::Array(Vec::new())),
+                "{found}"
+            );
         });
     });
 }
