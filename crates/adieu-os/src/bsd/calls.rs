@@ -13,7 +13,6 @@ pub struct ProbePace(Asks);
 
 impl ProbePace {
     /// Nothing of the socket was changed.
-    #[expect(clippy::unused_self, reason = "as on Linux")]
     pub fn restore(&mut self, _: &SockRef<'_>) {}
 }
 
@@ -122,7 +121,7 @@ fn tcp_option<'a>(fd: BorrowedFd<'_>, option: libc::c_int, room: &'a mut [u8]) -
         let is_gone = io::Error::last_os_error().raw_os_error() == Some(libc::ECONNRESET);
         return if is_gone { Answer::Gone } else { Answer::Nothing };
     }
-    room.get(..length as usize).map_or(Answer::Nothing, |octets| Answer::Octets(octets))
+    room.get(..length as usize).map_or(Answer::Nothing, Answer::Octets)
 }
 
 /// A program may go on setting options once both directions have ended, and a write to a peer that is gone raises no signal.
