@@ -1,5 +1,7 @@
 //! An open directory, and what is done in it by name: never through a link.
 
+#![allow(clippy::useless_conversion, reason = "mode_t has 32 bits on Linux, and 16 on macOS and FreeBSD")]
+
 use crate::os::{Identity, Kind, Locked, There, permissions, settle_time};
 use rustix::fs::{Access, AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;

@@ -1,5 +1,7 @@
 //! What a file has besides its content: permission bits, and holes.
 
+#![allow(clippy::useless_conversion, reason = "mode_t has 32 bits on Linux, and 16 on macOS and FreeBSD")]
+
 use rustix::fs::{FlockOperation, Mode};
 use std::fs::{File, Metadata};
 use std::io;

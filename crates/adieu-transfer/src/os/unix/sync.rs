@@ -18,6 +18,7 @@ impl SyncAtOnce {
     ///
     /// Linux from 5.8 on, where syncfs(2) tells of every error in writing back since its descriptor was opened, and on
     /// local file systems, whose sync ends on the disk. A network's or FUSE's may not.
+    #[cfg_attr(not(target_os = "linux"), expect(clippy::unnecessary_wraps, reason = "it can fail on Linux"))]
     pub(crate) fn of(root: &Directory) -> io::Result<Self> {
         #[cfg(target_os = "linux")]
         {
@@ -43,6 +44,7 @@ impl SyncAtOnce {
     }
 
     /// Source: syncfs(2).
+    #[cfg_attr(not(target_os = "linux"), expect(clippy::unused_self, reason = "as on Linux"))]
     pub(crate) fn sync(self, root: &Directory) -> io::Result<()> {
         #[cfg(target_os = "linux")]
         if self.is_possible() {
