@@ -22,8 +22,16 @@ pub(super) const CLIPPY: &str = "/usr/bin/cargo-clippy";
 /// Of the workspace, what is not for users: it builds and measures on Linux alone.
 const FOR_LINUX_ALONE: [&str; 2] = ["xtask", "bench-helper"];
 
-/// Checks every crate for a target; unless it is quick, its tests and examples too.
+/// What tests the program on Linux: much of it is for Linux alone, and the rest would be full of what is unused elsewhere.
+const TESTED_ON_LINUX: &str = "adieu-cli";
+
+/// Checks every crate for a target; unless it is quick, the tests and examples of the libraries too.
 pub(super) fn run(target: &str, is_quick: bool) -> Result<()> {
+    clippy(target, &[])?;
+    if is_quick { Ok(()) } else { clippy(target, &["--exclude", TESTED_ON_LINUX, "--all-targets"]) }
+}
+
+fn clippy(target: &str, more: &[&str]) -> Result<()> {
     let mut command = Command::new(CLIPPY);
     command
         .current_dir(root()?)
@@ -31,10 +39,8 @@ pub(super) fn run(target: &str, is_quick: bool) -> Result<()> {
         .args(["-Zbuild-std=std,panic_unwind,test", "--target", target, "--keep-going"])
         .args(["--workspace", "--all-features"])
         .args(FOR_LINUX_ALONE.iter().flat_map(|package| ["--exclude", package]));
-    if !is_quick {
-        command.arg("--all-targets");
-    }
     command
+        .args(more)
         .args(["--", "-D", "warnings"])
         .env("CARGO", CARGO)
         .env("RUSTC", RUSTC)
