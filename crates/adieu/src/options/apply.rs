@@ -6,7 +6,7 @@
 use super::{IpVersion, KeepAlive, SocketOptions};
 use crate::endpoint::host_of;
 use crate::{Endpoint, Setting, SystemError, Words, os, system_error};
-use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -18,9 +18,12 @@ use std::time::Duration;
 /// What comes from a peer that stalls behind a closed window, and probes ours, is no sign of life for Linux's keep-alive: it
 /// counts from the last segment that was in order.
 const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(30);
+#[cfg(not(target_os = "openbsd"))]
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
+#[cfg(not(target_os = "openbsd"))]
 const KEEP_ALIVE_PROBES: u32 = 13;
 /// Who asks after less silence than by default wants to know sooner.
+#[cfg(not(target_os = "openbsd"))]
 const KEEP_ALIVE_PROBES_IN_HASTE: u32 = 6;
 
 /// An option that was asked for and cannot be had.
@@ -515,7 +518,7 @@ impl SocketOptions {
 #[cfg(not(target_os = "openbsd"))]
 fn set_keep_alive(socket: &SockRef<'_>, asked: KeepAlive) -> io::Result<()> {
     let KeepAlive::After(after) = asked else { return socket.set_keepalive(false) };
-    let keep_alive = TcpKeepalive::new()
+    let keep_alive = socket2::TcpKeepalive::new()
         .with_time(after)
         // Probes are no further apart than the silence that they end.
         .with_interval(KEEP_ALIVE_INTERVAL.min(after))
