@@ -11,6 +11,8 @@ use std::fmt;
 pub struct Verdict {
     /// One sentence for each.
     pub reasons: Vec<String>,
+    /// Something else held than what the scenario demands, and this system is known for it: why it does so.
+    pub deviation: Option<&'static str>,
 }
 
 impl Verdict {
@@ -33,11 +35,15 @@ impl fmt::Display for Verdict {
 }
 
 /// Judges a run of adieu, in whatever arm: bytes, ending, phase, exit status, and the report if there is one. Where this
-/// system is known to behave otherwise than its documentation says, that will do too.
+/// system is known to behave otherwise than its documentation says, that will do too, and is noted as a deviation.
 pub fn judge(scenario: &Scenario, observed: &Observed) -> Verdict {
     let verdict = judge_by(scenario, &scenario.expect, observed);
-    let otherwise = scenario.expected_otherwise().filter(|_| !verdict.passed());
-    otherwise.map(|expect| judge_by(scenario, &expect, observed)).filter(Verdict::passed).unwrap_or(verdict)
+    match scenario.expected_otherwise() {
+        Some((expect, why)) if !verdict.passed() && judge_by(scenario, &expect, observed).passed() => {
+            Verdict { reasons: Vec::new(), deviation: Some(why) }
+        }
+        _ => verdict,
+    }
 }
 
 fn judge_by(scenario: &Scenario, expect: &Expect, observed: &Observed) -> Verdict {

@@ -119,11 +119,11 @@ impl Scenario {
         None
     }
 
-    /// What may hold instead, where this system behaves unlike its documentation.
-    pub fn expected_otherwise(&self) -> Option<Expect> {
+    /// What may hold instead, where this system behaves unlike its documentation, and why it does.
+    pub fn expected_otherwise(&self) -> Option<(Expect, &'static str)> {
         let deviation = WINE.iter().find(|d| is_wine() && d.scenario == self.name)?;
         let Deviation { ending, phase, .. } = *deviation;
-        Some(Expect { ending, phase, exit: ending.exit_code(), ..self.expect })
+        Some((Expect { ending, phase, exit: ending.exit_code(), ..self.expect }, UNDER_WINE))
     }
 }
 

@@ -1,14 +1,16 @@
 //! What came of the scenarios, as a table and as JSON.
 
 use crate::evidence;
+use adieu_peer::judge::Verdict;
 use adieu_peer::program::Observed;
 use adieu_peer::scenario::Scenario;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// What came of one scenario.
 pub(super) enum Outcome {
-    /// It was run. Without a reason all was as it must be.
-    Run { observed: Box<Observed>, reasons: Vec<String> },
+    /// It was run, and judged.
+    Run { observed: Box<Observed>, verdict: Verdict },
     /// This system, or this user, cannot run it: why.
     NotHere(String),
     /// Its peer, or the program, could not be started: why.
@@ -21,16 +23,24 @@ pub(super) struct Row {
 }
 
 impl Row {
-    fn verdict(&self) -> &'static str {
+    fn result(&self) -> &'static str {
         match &self.outcome {
-            Outcome::Run { reasons, .. } if reasons.is_empty() => "ok",
-            Outcome::Run { .. } | Outcome::NotMade(_) => "FAILED",
+            Outcome::Run { verdict, .. } if !verdict.passed() => "FAILED",
+            Outcome::Run { verdict, .. } if verdict.deviation.is_some() => "known",
+            Outcome::Run { .. } => "ok",
+            Outcome::NotMade(_) => "FAILED",
             Outcome::NotHere(_) => "not run",
         }
     }
 
     fn has_failed(&self) -> bool {
-        self.verdict() == "FAILED"
+        self.result() == "FAILED"
+    }
+
+    /// Why this system is known to end it otherwise, if it did.
+    fn deviation(&self) -> Option<&'static str> {
+        let Outcome::Run { verdict, .. } = &self.outcome else { return None };
+        verdict.deviation
     }
 
     fn expected(&self) -> String {
@@ -53,6 +63,9 @@ fn ended(ending: &str, exit: Option<i32>) -> String {
     exit.map_or_else(|| ending.to_owned(), |exit| format!("{ending}, exit {exit}"))
 }
 
+/// The command that tells the version of the system.
+const VERSION: &str = if cfg!(windows) { "ver" } else { "uname -a" };
+
 pub(super) struct Results {
     pub(super) rows: Vec<Row>,
     /// Only what failed is told.
@@ -66,8 +79,13 @@ impl Results {
         self.rows.iter().filter(|row| row.has_failed()).count()
     }
 
-    fn count(&self, verdict: &str) -> usize {
-        self.rows.iter().filter(|row| row.verdict() == verdict).count()
+    fn count(&self, result: &str) -> usize {
+        self.rows.iter().filter(|row| row.result() == result).count()
+    }
+
+    /// Each reason for a known deviation once.
+    fn deviations(&self) -> BTreeSet<&'static str> {
+        self.rows.iter().filter_map(Row::deviation).collect()
     }
 
     /// The table, for people.
@@ -79,15 +97,15 @@ impl Results {
         text += &evidence::described();
         let _ = writeln!(text, "\n{:<8} {:<24} {:<24} scenario", "", "expected", "found");
         for row in self.rows.iter().filter(|row| !self.quiet || row.has_failed()) {
-            let (verdict, expected, found) = (row.verdict(), row.expected(), row.found());
-            let _ = writeln!(text, "{verdict:<8} {expected:<24} {found:<24} {}", row.scenario.name);
+            let (result, expected, found) = (row.result(), row.expected(), row.found());
+            let _ = writeln!(text, "{result:<8} {expected:<24} {found:<24} {}", row.scenario.name);
             if self.verbose {
                 let _ = writeln!(text, "         it shows: {}", row.scenario.shows);
             }
             match &row.outcome {
-                Outcome::Run { reasons, .. } if reasons.is_empty() => {}
-                Outcome::Run { observed, reasons } => {
-                    for reason in reasons {
+                Outcome::Run { verdict, .. } if verdict.passed() => {}
+                Outcome::Run { observed, verdict } => {
+                    for reason in &verdict.reasons {
                         let _ = writeln!(text, "         {}", adieu::shown(reason.as_bytes()));
                     }
                     let _ = writeln!(
@@ -101,10 +119,14 @@ impl Results {
                 }
             }
         }
-        let (ok, not_run) = (self.count("ok"), self.count("not run"));
-        let _ = writeln!(text, "\n{ok} ok, {} failed, {not_run} cannot be run here", self.failed());
+        let (ok, known, not_run) = (self.count("ok"), self.count("known"), self.count("not run"));
+        let known = if known > 0 { format!("{known} known, ") } else { String::new() };
+        let _ = writeln!(text, "\n{ok} ok, {known}{} failed, {not_run} cannot be run here", self.failed());
+        for why in self.deviations() {
+            let _ = writeln!(text, "known of this system: {why}");
+        }
         if self.failed() > 0 {
-            text += "please send this table, and what uname -a says, to the project\n";
+            let _ = writeln!(text, "please send this table, and what {VERSION} says, to the project");
         }
         text
     }
@@ -119,6 +141,7 @@ impl Results {
             asked: evidence::HERE.asked,
             tested: evidence::HERE.tested,
             ok: self.count("ok"),
+            known: self.count("known"),
             failed: self.failed(),
             not_run: self.count("not run"),
             scenarios: rows.map(JsonRow::of).collect(),
@@ -135,6 +158,7 @@ struct Json<'a> {
     asked: &'static str,
     tested: &'static str,
     ok: usize,
+    known: usize,
     failed: usize,
     not_run: usize,
     scenarios: Vec<JsonRow<'a>>,
@@ -158,15 +182,16 @@ impl<'a> JsonRow<'a> {
     fn of(row: &'a Row) -> Self {
         let Scenario { name, shows, expect, .. } = row.scenario;
         let (observed, reasons): (Option<&Observed>, Vec<&str>) = match &row.outcome {
-            Outcome::Run { observed, reasons } => {
-                (Some(observed), reasons.iter().map(String::as_str).collect())
+            Outcome::Run { observed, verdict } => {
+                let reasons = verdict.reasons.iter().map(String::as_str);
+                (Some(observed), reasons.chain(verdict.deviation).collect())
             }
             Outcome::NotHere(why) | Outcome::NotMade(why) => (None, vec![why]),
         };
-        let result = match row.verdict() {
+        let result = match row.result() {
             "FAILED" => "failed",
             "not run" => "not_run",
-            verdict => verdict,
+            result => result,
         };
         Self {
             scenario: name,
@@ -197,7 +222,16 @@ mod tests {
             ..Observed::default()
         };
         let reasons = reasons.iter().map(|&reason| reason.to_owned()).collect();
-        Row { scenario: named(name), outcome: Outcome::Run { observed: Box::new(observed), reasons } }
+        let verdict = Verdict { reasons, deviation: None };
+        Row { scenario: named(name), outcome: Outcome::Run { observed: Box::new(observed), verdict } }
+    }
+
+    fn deviating(name: &str, why: &'static str) -> Row {
+        let mut row = row(name, "indeterminate", 8, &[]);
+        if let Outcome::Run { verdict, .. } = &mut row.outcome {
+            verdict.deviation = Some(why);
+        }
+        row
     }
 
     fn results() -> Results {
@@ -227,8 +261,29 @@ mod tests {
             it takes root\n\
             FAILED   no_connection, exit 3    -                        connection_refused\n         \
             there are no sockets\n\n\
-            1 ok, 2 failed, 1 cannot be run here\nplease send this table, and what uname -a says, to the project\n";
-        assert_eq!(table, expected);
+            1 ok, 2 failed, 1 cannot be run here\nplease send this table, and what VERSION says, to the project\n";
+        assert_eq!(table, expected.replace("VERSION", VERSION));
+    }
+
+    #[test]
+    fn a_known_deviation_is_neither_ok_nor_failed_and_its_reason_is_told_once() {
+        let why = "this system swallows resets";
+        let rows = vec![
+            row("exchange_of_nothing", "graceful", 0, &[]),
+            deviating("peer_resets_at_once", why),
+            deviating("full_reply_then_reset", why),
+        ];
+        let results = Results { rows, quiet: false, verbose: false };
+        let text = results.text();
+        let line = "known    reset, exit 4            indeterminate, exit 8    peer_resets_at_once\n";
+        assert!(text.contains(line), "{text}");
+        let end = "\n1 ok, 2 known, 0 failed, 0 cannot be run here\nknown of this system: this system swallows resets\n";
+        assert!(text.ends_with(end), "{text}");
+        let json: serde_json::Value = serde_json::from_str(&results.json()).expect("it is JSON");
+        assert_eq!((&json["ok"], &json["known"], &json["failed"]), (&1.into(), &2.into(), &0.into()));
+        let row = &json["scenarios"][1];
+        assert_eq!((&row["result"], &row["reasons"][0]), (&"known".into(), &why.into()));
+        assert_eq!(Results { quiet: true, ..results }.text(), "");
     }
 
     #[test]

@@ -63,8 +63,8 @@ fn try_it(adieu: &Path, scenario: &Scenario) -> Outcome {
     });
     match observed {
         Ok(observed) => {
-            let reasons = judge::judge(scenario, &observed).reasons;
-            Outcome::Run { observed: Box::new(observed), reasons }
+            let verdict = judge::judge(scenario, &observed);
+            Outcome::Run { observed: Box::new(observed), verdict }
         }
         Err(error) if error.kind() == io::ErrorKind::Unsupported => Outcome::NotHere(error.to_string()),
         Err(error) => Outcome::NotMade(describe_error(&error)),
