@@ -66,6 +66,7 @@ fn run_rust(parts: &Parts, folder: &Path, results: &mut Results) {
                     Err(error) => results.note(&name, Err(error)),
                 }
             }
+            results.note("adieu.exe selftest", selftest(folder));
             results.note("the tutorial's programs with the Linux adieu", linux_against_them(&tutorial));
             results.note("transfers between adieu.exe and the Linux adieu", linux_and_windows(folder));
         }
@@ -223,6 +224,13 @@ fn under_wine(program: &Path, tutorial: &Path) -> Result<()> {
         // What takes Linux is marked as such, and no lack of this machine.
         .env_remove("ADIEU_REQUIRE_NETNS")
         .env("WINEDEBUG", "-all");
+    succeed(&mut command)
+}
+
+/// What a user of Windows would run. Its exit status is 0 only if each scenario ended as it must, or as Wine is known to end it.
+fn selftest(folder: &Path) -> Result<()> {
+    let mut command = bounded("wine");
+    command.arg(folder.join(TARGET).join("debug/adieu.exe")).arg("selftest").env("WINEDEBUG", "-all");
     succeed(&mut command)
 }
 
