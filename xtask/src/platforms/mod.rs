@@ -2,7 +2,7 @@
 //!
 //! A type check takes no linker and no library of the system: the standard library is checked from its source, as `cargo xtask
 //! windows` builds it. So it shows that every call exists there and has these types, and nothing of what it does. `--run` builds
-//! programs and runs them, by qemu-user or as they are ([`run`]).
+//! programs and runs them, by qemu-user or as they are ([`mod@run`]).
 //!
 //! It installs nothing: what is missing is said, with the command that gets it.
 

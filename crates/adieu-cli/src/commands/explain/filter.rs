@@ -5,6 +5,7 @@
 
 use super::arguments::{Args, Only};
 use super::matches::Matches;
+use crate::printer::complain;
 use adieu_explain::both::Comparison;
 use adieu_explain::format::rfc3339;
 use adieu_explain::packet::Packet;
@@ -81,9 +82,11 @@ impl Filter {
         is_wanted
     }
 
-    /// Says that no connection is wanted of those that it was asked about. `None`: some are.
-    pub(super) fn none_wanted(&self) -> Option<String> {
-        self.matches.borrow().none_of(&self.options())
+    /// Prints on stderr that no connection is wanted of those that it was asked about, unless some are.
+    pub(super) fn complain_of_none(&self) {
+        if let Some(none) = self.matches.borrow().none_of(&self.options()) {
+            complain(&none);
+        }
     }
 
     /// What is wanted, as the options say it.

@@ -4,7 +4,6 @@ use super::destination::Destination;
 use super::filter::Filter;
 use super::pass::{Passed, through, worst};
 use super::plan::{Capture, Plan, What};
-use super::run::tell_if_none;
 use crate::exit::ExitStatus;
 use crate::printer::complain;
 use adieu_explain::html::{Body, Page, RECORDING, Source, Worst, page};
@@ -59,7 +58,7 @@ pub(super) fn run(plan: &Plan, destination: &Destination) -> ExitStatus {
     })));
     let status = worst(statuses);
     if status == ExitStatus::Success && !matches!(plan.what, What::Follow(_)) {
-        tell_if_none(&plan.filter);
+        plan.filter.complain_of_none();
     }
     status
 }

@@ -11,7 +11,6 @@ use super::pass::{Pass, Step, open, tell_counts, through, told, unreadable, wors
 use super::plan::{Capture, Plan, What};
 use super::{summary, summary_json};
 use crate::exit::ExitStatus;
-use crate::printer::complain;
 use crate::stdout::{print, to_stdout};
 use adieu_explain::format::ZEEK_HEADER;
 use adieu_explain::summary::Summary;
@@ -36,16 +35,9 @@ pub(super) fn run(plan: Plan) -> ExitStatus {
         What::Follow(_) | What::Both(_) => false,
     };
     if is_for_people && status == ExitStatus::Success {
-        tell_if_none(&filter);
+        filter.complain_of_none();
     }
     status
-}
-
-/// Says it if no connection was told.
-pub(super) fn tell_if_none(filter: &Filter) {
-    if let Some(none) = filter.none_wanted() {
-        complain(&none);
-    }
 }
 
 fn explain_all(captures: Vec<Capture>, what: What, filter: &Filter) -> ExitStatus {
