@@ -161,10 +161,11 @@ impl Peer<'_> {
             Step::Duplex { send } => {
                 let (outgoing, incoming) = (&mut self.outgoing, &mut self.incoming);
                 thread::scope(|scope| {
-                    let sending = scope.spawn(|| {
+                    let sending = thread::Builder::new().spawn_scoped(scope, || {
                         outgoing.send(socket, send, control)?;
                         shut_down(socket, Shutdown::Write)
                     });
+                    let sending = sending.map_err(|error| os("starting a thread", &error))?;
                     let received = incoming.receive_to_eof(socket, CHUNK, Duration::ZERO, control);
                     sending.join().unwrap_or(Err((FailureKind::Os, "the sending thread panicked".into())))?;
                     received

@@ -7,7 +7,7 @@ pub(crate) use unix::with_resets;
 #[cfg(unix)]
 pub use unix::{TABLE_OF_TCP, TELLS_UNACKNOWLEDGED, is_wine, unacknowledged};
 #[cfg(unix)]
-pub(crate) use unix::{be_brief, is_readable_within, look, receive, send, unread};
+pub(crate) use unix::{be_brief, is_readable_within, is_without_family, look, receive, send, unread};
 
 #[cfg(windows)]
 mod windows;
@@ -16,7 +16,7 @@ pub(crate) use windows::with_resets;
 #[cfg(windows)]
 pub use windows::{TABLE_OF_TCP, TELLS_UNACKNOWLEDGED, is_wine, unacknowledged};
 #[cfg(windows)]
-pub(crate) use windows::{be_brief, is_readable_within, look, receive, send, unread};
+pub(crate) use windows::{be_brief, is_readable_within, is_without_family, look, receive, send, unread};
 
 /// What is known of a socket without a call that takes something from it.
 #[derive(Debug, Clone, Copy, Default)]

@@ -11,6 +11,11 @@ pub fn is_wine() -> bool {
     false
 }
 
+/// Whether the system has no sockets of this family; socket(2), EAFNOSUPPORT.
+pub(crate) fn is_without_family(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
+}
+
 /// The kernel's table of TCP connections in the calling thread's network, which may be its own; `proc_pid_net(5)`.
 #[cfg(target_os = "linux")]
 pub const TABLE_OF_TCP: &str = "/proc/thread-self/net/tcp";

@@ -19,6 +19,11 @@ pub fn is_wine() -> bool {
     }
 }
 
+/// Whether the system has no sockets of this family; WSAEAFNOSUPPORT.
+pub(crate) fn is_without_family(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(ws::WSAEAFNOSUPPORT)
+}
+
 /// The kernel's table of TCP connections: that of the Linux below Wine, whose drive Z: is its root.
 pub const TABLE_OF_TCP: &str = r"Z:\proc\net\tcp";
 

@@ -183,9 +183,9 @@ fn supervise<P: Program>(
     let mut observed = Observed::default();
     thread::scope(|scope| {
         let run = Running { scenario, peer: peer.as_ref(), exited: &exited, written: &written };
-        let feeding = scope.spawn(move || feed.run(run));
-        let tapping = scope.spawn(move || tap.run(run));
-        let signalling = scope.spawn(move || run.signal(endpoint, signaller));
+        let feeding = thread::Builder::new().spawn_scoped(scope, move || feed.run(run));
+        let tapping = thread::Builder::new().spawn_scoped(scope, move || tap.run(run));
+        let signalling = thread::Builder::new().spawn_scoped(scope, move || run.signal(endpoint, signaller));
         program.wait(scenario.hang_limit, &mut observed);
         observed.wall = began.elapsed();
         exited.reach(1);
@@ -193,24 +193,27 @@ fn supervise<P: Program>(
             peer.release();
         }
         for (what, thread) in [("input", feeding), ("signal", signalling)] {
-            match thread.join() {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => observed.trouble.push(format!("{what}: {error}")),
-                Err(_) => observed.trouble.push(format!("{what}: its thread panicked")),
+            match joined(thread) {
+                Ok(()) => {}
+                Err(error) => observed.trouble.push(format!("{what}: {error}")),
             }
         }
-        match tapping.join() {
-            Ok(Ok(tapped)) => {
+        match joined(tapping) {
+            Ok(tapped) => {
                 observed.output_bytes = tapped.as_ref().map(crate::pattern::Verifier::count);
                 observed.output_first_wrong = tapped.and_then(|tapped| tapped.first_wrong());
             }
-            Ok(Err(error)) => observed.trouble.push(format!("output: {error}")),
-            Err(_) => observed.trouble.push("output: its thread panicked".into()),
+            Err(error) => observed.trouble.push(format!("output: {error}")),
         }
     });
     observed.peer = peer.map(PeerHandle::finish);
     observed.read_report();
     Ok(observed)
+}
+
+/// What a thread gave that may not have been had.
+fn joined<T>(thread: io::Result<thread::ScopedJoinHandle<'_, io::Result<T>>>) -> io::Result<T> {
+    thread?.join().unwrap_or_else(|_| Err(io::Error::other("its thread panicked")))
 }
 
 impl Observed {
@@ -300,9 +303,13 @@ pub fn for_each<T: Send>(
             }
             mine
         };
-        let workers: Vec<_> = (0..workers.max(1)).map(|_| scope.spawn(work)).collect();
+        // Where threads are short there are fewer, and this one works too.
+        let workers: Vec<_> =
+            (1..workers).map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
+        let mine = work();
         let joined = workers.into_iter().map(thread::ScopedJoinHandle::join);
-        joined.flat_map(|mine| mine.expect("a worker panics only if `each` does")).collect::<Vec<_>>()
+        let theirs = joined.flat_map(|mine| mine.expect("a worker panics only if `each` does"));
+        theirs.chain(mine).collect::<Vec<_>>()
     });
     done.sort_by_key(|(index, ..)| *index);
     done.into_iter().map(|(_, scenario, result)| (scenario, result)).collect()

@@ -42,8 +42,15 @@ impl Process {
         // Our copies of its descriptors: as long as they are open no pipe ends.
         drop(command);
         let stderr = child.stderr.take();
-        let said = thread::spawn(move || kept(stderr));
-        Ok(Self { group: Arc::new(Group::of(&child)?), child, said })
+        let group = Arc::new(Group::of(&child)?);
+        match thread::Builder::new().spawn(move || kept(stderr)) {
+            Ok(said) => Ok(Self { child, group, said }),
+            Err(error) => {
+                group.kill();
+                child.wait()?;
+                Err(error)
+            }
+        }
     }
 }
 
@@ -56,7 +63,15 @@ impl Program for Process {
     fn wait(mut self, limit: Duration, observed: &mut Observed) {
         let group = Arc::clone(&self.group);
         let (tell, told) = mpsc::channel();
-        let waiting = thread::spawn(move || tell.send(self.child.wait()));
+        let waiting = thread::Builder::new().spawn(move || tell.send(self.child.wait()));
+        let waiting = match waiting {
+            Ok(waiting) => waiting,
+            Err(error) => {
+                group.kill();
+                observed.trouble.push(format!("wait: {error}"));
+                return;
+            }
+        };
         let status = told.recv_timeout(limit).or_else(|_| {
             observed.hung = true;
             group.kill();

@@ -41,11 +41,13 @@ impl Surroundings {
     /// # Errors
     ///
     /// What the system says when it cannot be made. `Unsupported` for [`Target::Name`] and [`Target::Namespace`]: they take root,
-    /// and are made by a test kit.
+    /// and are made by a test kit. `Unsupported` also for [`Target::Tcp6`] where IPv6 is off.
     pub fn of(scenario: &Scenario) -> io::Result<Self> {
         match scenario.target {
             Target::Tcp4 => Ok(Self::of_peer(PeerHandle::listen(Bind::TCP4, scenario.script)?)),
-            Target::Tcp6 => Ok(Self::of_peer(PeerHandle::listen(Bind::TCP6, scenario.script)?)),
+            Target::Tcp6 => {
+                Ok(Self::of_peer(PeerHandle::listen(Bind::TCP6, scenario.script).map_err(without_ipv6)?))
+            }
             Target::Unix => Ok(Self::of_peer(PeerHandle::listen(Bind::Unix, scenario.script)?)),
             Target::Refused => {
                 let (address, socket) = places::refusing(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
@@ -80,6 +82,14 @@ impl Surroundings {
     fn without_peer(endpoint: Endpoint, held: Vec<Box<dyn Any>>) -> Self {
         Self { endpoint, peer: None, prefix: Vec::new(), enter: None, held }
     }
+}
+
+/// What tells that there is no `::1` is no failure of a system's.
+fn without_ipv6(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::AddrNotAvailable || crate::os::is_without_family(&error) {
+        return io::Error::new(io::ErrorKind::Unsupported, format!("IPv6 is off on this system: {error}"));
+    }
+    error
 }
 
 fn takes_root(why: &'static str) -> io::Error {
