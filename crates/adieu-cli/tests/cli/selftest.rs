@@ -67,3 +67,46 @@ fn the_version_says_at_length_what_is_asked_of_the_system() {
         "{said}"
     );
 }
+
+#[cfg(unix)]
+#[test]
+fn a_signal_leaves_no_file_behind() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let is_empty = || std::fs::read_dir(folder.path()).expect("it is there").next().is_none();
+    let mut command = Command::new(ADIEU);
+    command.args(["selftest", "peer_never_reads"]).env("TMPDIR", folder.path());
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("adieu starts");
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let own = loop {
+        let own = std::fs::read_dir(folder.path()).expect("it is there").next();
+        if let Some(Ok(own)) = own
+            && std::fs::read_dir(own.path()).is_ok_and(|mut files| files.next().is_some())
+        {
+            break own.path();
+        }
+        assert!(std::time::Instant::now() < end, "no scenario has begun");
+        std::thread::yield_now();
+    };
+    let pid = rustix::process::Pid::from_child(&child);
+    // Not SIGINT, which is ignored if the tests are a background job of a script.
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it runs");
+    let status = child.wait().expect("it is ours");
+    assert_eq!(status.code(), Some(143), "{status:?}");
+    assert!(is_empty(), "{} is left", own.display());
+}
+
+#[test]
+fn without_a_place_for_files_nothing_is_tested_and_nothing_has_failed() {
+    let mut command = Command::new(ADIEU);
+    command.args(["selftest", "connection_refused"]);
+    for name in ["TMPDIR", "TMP", "TEMP"] {
+        command.env(name, "/there/is/none");
+    }
+    let output = command.stdin(Stdio::null()).output().expect("adieu starts");
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(7), 0));
+    let said = text(&output.stderr);
+    assert!(
+        said.starts_with("adieu: nothing can be tested here: no directory for temporary files: "),
+        "{said}"
+    );
+}

@@ -27,7 +27,10 @@ pub(crate) const GUIDE: Guide = Guide {
             (SUCCESS, "every scenario ended as it must, or cannot be run on this system"),
             (BUG, "a scenario ended otherwise: that is a bug in adieu, or a system that adieu does not know"),
             (USAGE, "usage: the command line is wrong, or no scenario's name contains a word"),
-            (LOCAL_FAILURE, "the program could not start itself, or the results could not be written"),
+            (
+                LOCAL_FAILURE,
+                "nothing could be tested (no loopback, no temporary files), or the results could not be written",
+            ),
             (INTERRUPTED, "interrupted by SIGINT (Ctrl-C)"),
             (TERMINATED, "terminated by SIGTERM"),
         ],

@@ -5,6 +5,7 @@ mod guide;
 mod plan;
 mod results;
 mod run;
+mod scratch;
 
 pub(crate) use arguments::Args;
 pub(crate) use guide::GUIDE;

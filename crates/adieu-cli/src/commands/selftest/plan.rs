@@ -3,7 +3,7 @@
 use super::arguments::Args;
 use crate::no_plan::NoPlan;
 use crate::options::reporting::{Kind, Reports};
-use adieu_peer::scenario::{self, Scenario};
+use adieu_peer::scenario::{self, Scenario, Target};
 
 pub(crate) struct Plan {
     /// Empty: all are wanted.
@@ -30,6 +30,12 @@ impl Plan {
     pub(super) fn wants(&self, scenario: &Scenario) -> bool {
         is_run(scenario)
             && (self.words.is_empty() || self.words.iter().any(|word| scenario.name.contains(&**word)))
+    }
+
+    /// Whether a wanted scenario connects to 127.0.0.1.
+    pub(super) fn needs_loopback(&self) -> bool {
+        let over_it = |target| matches!(target, Target::Tcp4 | Target::Refused | Target::NeverAnswers);
+        scenario::all().any(|scenario| self.wants(scenario) && over_it(scenario.target))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::plan::Plan;
 use super::results::{Outcome, Results, Row};
+use super::scratch;
 use crate::exit::ExitStatus;
 use crate::options::reporting::ReportFormat;
 use crate::printer::{Printer, complain};
@@ -29,11 +30,21 @@ pub(crate) fn run(plan: &Plan) -> ExitStatus {
             return ExitStatus::LocalFailure;
         }
     };
+    let scratch = match scratch::directory() {
+        Ok(scratch) => scratch,
+        Err(error) => return impossible("no directory for temporary files", &error),
+    };
+    if plan.needs_loopback()
+        && let Err(error) = scratch::loopback()
+    {
+        return impossible("no connection to 127.0.0.1", &error);
+    }
     if printer.is_on_terminal() {
         printer.say("running the closing matrix, which takes about ten seconds");
     }
     let rows =
         program::for_each(WORKERS, |scenario| plan.wants(scenario), |scenario| try_it(&adieu, scenario));
+    drop(scratch);
     let rows = rows.into_iter().map(|(scenario, outcome)| Row { scenario, outcome }).collect();
     let results = Results { rows, quiet: plan.reports.quiet, verbose: plan.reports.verbose };
     let text = match plan.reports.format {
@@ -52,6 +63,11 @@ pub(crate) fn run(plan: &Plan) -> ExitStatus {
     if results.failed() > 0 { ExitStatus::Bug } else { told }
 }
 
+fn impossible(what: &str, error: &io::Error) -> ExitStatus {
+    complain(&format!("nothing can be tested here: {what}: {}", describe_error(error)));
+    ExitStatus::LocalFailure
+}
+
 fn try_it(adieu: &Path, scenario: &Scenario) -> Outcome {
     if let Some(why) = scenario.not_here(Arm::Connecting) {
         return Outcome::NotHere(why.to_owned());
@@ -67,6 +83,6 @@ fn try_it(adieu: &Path, scenario: &Scenario) -> Outcome {
             Outcome::Run { observed: Box::new(observed), verdict }
         }
         Err(error) if error.kind() == io::ErrorKind::Unsupported => Outcome::NotHere(error.to_string()),
-        Err(error) => Outcome::NotMade(describe_error(&error)),
+        Err(error) => Outcome::NotMade(format!("it cannot be set up: {}", describe_error(&error))),
     }
 }
