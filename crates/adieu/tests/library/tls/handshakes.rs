@@ -509,7 +509,7 @@ fn a_configuration_that_cannot_be_used_says_which_file_is_wrong() {
     assert!(none.to_string().starts_with("cannot read /nowhere/ca.pem: "), "{none}");
     let (certificate, key) = &Authority::loopback().files;
     let swapped = Server::from_files(key, certificate).build().expect_err("they are the other way round");
-    assert!(swapped.to_string().contains("has no certificate in PEM"), "{swapped}");
+    assert!(swapped.to_string().contains("has no usable certificate in PEM"), "{swapped}");
     let stranger = Authority::shared().issue(&["a.test"]).expect("a key").files.1;
     let mixed = Server::from_files(certificate, stranger).build().expect_err("another's key");
     let says = "the certificate and its key cannot be used: the key is that of another certificate";
