@@ -37,6 +37,10 @@ impl Row {
         self.result() == "FAILED"
     }
 
+    fn is_not_here_by(&self, reason: &str) -> bool {
+        matches!(&self.outcome, Outcome::NotHere(why) if why == reason)
+    }
+
     /// Why this system is known to end it otherwise, if it did.
     fn deviation(&self) -> Option<&'static str> {
         let Outcome::Run { verdict, .. } = &self.outcome else { return None };
@@ -96,7 +100,8 @@ impl Results {
         }
         text += &evidence::described();
         let _ = writeln!(text, "\n{:<8} {:<24} {:<24} scenario", "", "expected", "found");
-        for row in self.rows.iter().filter(|row| !self.quiet || row.has_failed()) {
+        let mut rows = self.rows.iter().filter(|row| !self.quiet || row.has_failed()).peekable();
+        while let Some(row) = rows.next() {
             let (result, expected, found) = (row.result(), row.expected(), row.found());
             let _ = writeln!(text, "{result:<8} {expected:<24} {found:<24} {}", row.scenario.name);
             if self.verbose {
@@ -114,6 +119,8 @@ impl Results {
                         adieu::shown(observed.stderr.trim().as_bytes())
                     );
                 }
+                // The same reason stands below the last of those that have it.
+                Outcome::NotHere(why) if rows.peek().is_some_and(|next| next.is_not_here_by(why)) => {}
                 Outcome::NotHere(why) | Outcome::NotMade(why) => {
                     let _ = writeln!(text, "         {}", adieu::shown(why.as_bytes()));
                 }
@@ -284,6 +291,22 @@ mod tests {
         let row = &json["scenarios"][1];
         assert_eq!((&row["result"], &row["reasons"][0]), (&"known".into(), &why.into()));
         assert_eq!(Results { quiet: true, ..results }.text(), "");
+    }
+
+    #[test]
+    fn a_reason_that_many_share_is_told_below_the_last_of_them() {
+        let not_here =
+            |name, why: &str| Row { scenario: named(name), outcome: Outcome::NotHere(why.to_owned()) };
+        let rows = vec![
+            not_here("exchange_of_nothing", "no sockets"),
+            not_here("peer_never_reads", "no sockets"),
+            not_here("connection_refused", "no network"),
+        ];
+        let text = Results { rows, quiet: false, verbose: false }.text();
+        let expected = "exchange_of_nothing\nnot run  timed_out, exit 5        -                        \
+            peer_never_reads\n         no sockets\n";
+        assert!(text.contains(expected) && text.matches("no sockets").count() == 1, "{text}");
+        assert!(text.contains("connection_refused\n         no network\n"), "{text}");
     }
 
     #[test]
