@@ -367,13 +367,12 @@ impl Inner {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_pointer_width = "64", target_os = "linux"))]
 mod tests {
     use super::*;
 
     /// A service holds two for each of its idle pairs. Beyond 1,032 octets glibc keeps none ready for the next connection.
     #[test]
-    #[cfg(all(target_pointer_width = "64", target_os = "linux"))]
     fn a_connection_is_small() {
         assert!(size_of::<Inner>() <= 1032, "{}", size_of::<Inner>());
     }
