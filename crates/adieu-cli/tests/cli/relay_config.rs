@@ -268,6 +268,14 @@ fn the_example_is_right() {
 }
 
 #[test]
+fn a_file_without_an_end_is_refused_and_fills_no_memory() {
+    let output = adieu(&["relay", "--config", "/dev/zero", "--check"]).output().expect("adieu starts");
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert_eq!(said, "adieu: /dev/zero: a configuration has at most 64 MiB, and this has more\n");
+}
+
+#[test]
 fn options_of_a_relay_do_not_stand_beside_the_file() {
     let config = Config::of(&relay("127.0.0.1:0", "127.0.0.1:9"));
     let path = config.path();

@@ -37,6 +37,8 @@ use clap::{Arg, Command, FromArgMatches};
 use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -101,15 +103,26 @@ impl fmt::Display for Wrong {
     }
 }
 
+/// The most that is read: far more than a relay for each port takes. A device or a FIFO may have no end.
+const MOST: u64 = 64 << 20;
+
 /// Reads a file.
 ///
 /// # Errors
 ///
-/// It cannot be read, or it is not UTF-8.
+/// It cannot be read, it is larger than a configuration can be, or it is not UTF-8.
 pub(super) fn read(path: &Path) -> Result<String, NoPlan> {
-    let bytes = std::fs::read(path).map_err(|error| {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes));
+    read.map_err(|error| {
         NoPlan::refused(format!("cannot read {}: {}", path.display(), describe_error(&error)))
     })?;
+    if bytes.len() as u64 > MOST {
+        let path = path.display();
+        return Err(NoPlan::refused(format!(
+            "{path}: a configuration has at most 64 MiB, and this has more"
+        )));
+    }
     String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = before.split(|byte| *byte == b'\n').count();
