@@ -32,10 +32,6 @@ mod whole_file;
 use crate::exit::ExitStatus;
 use std::ffi::OsString;
 
-/// A relay takes the same pieces of memory for each connection.
-#[global_allocator]
-static ALLOCATOR: adieu_os::Recycler = adieu_os::Recycler;
-
 /// The one function of libm that is used (by the progress bar), so that no program has to load that library at its start.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[expect(unsafe_code, reason = "std calls it by its C name")]

@@ -23,7 +23,6 @@ mod memory;
 mod passed;
 mod program;
 mod rate_limit;
-mod recycler;
 mod sockets;
 mod watch;
 mod words;
@@ -38,7 +37,6 @@ pub use memory::return_freed_memory;
 pub use passed::{HandedOn, Passed};
 pub use program::Collected;
 pub use rate_limit::RateLimit;
-pub use recycler::Recycler;
 pub use sockets::{
     Found, abstract_address, has_streams_of_ours, is_connected_to_itself, look_at, reuse_port,
     set_reset_on_close, try_accept, unix_address,
