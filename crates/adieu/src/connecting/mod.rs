@@ -33,7 +33,7 @@ use adieu_proto::{Waiting, interleave};
 use proxy::{Asking, Blocked, Detour};
 use race::Racing;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -89,7 +89,10 @@ impl<'a, H: Opened> Connecting<'a, H> {
     /// Begins; with these first bytes by TCP Fast Open, or without.
     pub(crate) fn new(endpoint: &'a Endpoint, options: &Options, first: Option<&[u8]>) -> Self {
         let (options, tls) = options.clone().with_tls_for(endpoint);
-        let named = options.named.clone().unwrap_or_else(|| endpoint.to_string().into());
+        let named = match &options.only_to {
+            Some(only_to) => Arc::clone(&only_to.text),
+            None => endpoint.to_string().into(),
+        };
         let mut link = Link::new(options, Some(Role::Connect), named);
         let begun = tls.map_err(ConnectCause::TlsSetup).and_then(|()| match first {
             Some(first) => link.offer(endpoint, first).map_err(ConnectCause::Option),
@@ -249,7 +252,8 @@ impl<'a, H: Opened> Connecting<'a, H> {
 
     /// Finds the addresses of a host: its own, if it is one, or those of its name.
     fn find(&mut self, whose: Host, host: &str, port: u16) -> Result<Stage<H>, ConnectCause> {
-        if let Ok(ip) = host.parse::<IpAddr>() {
+        let known = self.link.options.only_to.as_ref().filter(|_| whose == Host::Peer);
+        if let Some(ip) = known.map_or_else(|| host.parse().ok(), |only_to| only_to.ip) {
             return self.found(whose, host, vec![SocketAddr::new(ip, port)]);
         }
         if whose == Host::Peer

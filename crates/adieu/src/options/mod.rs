@@ -17,7 +17,7 @@ pub use exchange::{AtInputEnd, ExchangeOptions, Way};
 pub use limits::Limits;
 pub(crate) use socket::KeepAlive;
 pub use socket::{IpVersion, SocketOptions};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 use std::{fmt, sync::Arc};
@@ -84,11 +84,15 @@ impl ConnectOptions {
     /// The connection is for a [relay](crate::tokio::relay()), of which most are over in no time. The default of
     /// [`SocketOptions::keep_alive`] is left to the relay, which sets it once it has lasted for a second. And a connection that is there
     /// as soon as it was asked for, as on the loopback interface, is not waited for. All connections with these options are to this
-    /// endpoint, whose text they share.
+    /// endpoint: what follows from it is known once for all of them. What is asked of the socket, and the proxy, come before.
     #[doc(hidden)]
     pub fn for_relay(mut self, endpoint: &Endpoint) -> Self {
-        self.0.named = Some(endpoint.to_string().into());
         self.0.socket.is_for_relay = true;
+        self.0.only_to = Some(Arc::new(OnlyTo {
+            text: endpoint.to_string().into(),
+            ip: endpoint.host().and_then(|host| host.parse().ok()),
+            suits_socket: self.0.check_socket(endpoint).is_ok(),
+        }));
         self
     }
 
@@ -330,8 +334,17 @@ pub struct Asked {
     pub(crate) preface: Option<Arc<[u8]>>,
     /// See [`ConnectOptions::speaking_at_once`].
     pub(crate) speaks_at_once: bool,
-    /// The text of the one endpoint that these options are for, if they are for one.
-    pub(crate) named: Option<Arc<str>>,
+    /// The one endpoint that these options are for, if they are for one.
+    pub(crate) only_to: Option<Arc<OnlyTo>>,
+}
+
+/// An endpoint that many connections are made to.
+pub(crate) struct OnlyTo {
+    pub(crate) text: Arc<str>,
+    /// Its host, if that is an address.
+    pub(crate) ip: Option<IpAddr>,
+    /// Nothing is known to be wrong with what is asked of a socket that leads to it.
+    suits_socket: bool,
 }
 
 impl Deref for Options {
@@ -402,6 +415,13 @@ impl Options {
         if self.preface.is_some() && self.proxy.is_some() {
             return Err(OptionError::ThroughProxy { option: "preface" });
         }
+        if self.only_to.as_ref().is_some_and(|only_to| only_to.suits_socket) {
+            return Ok(());
+        }
+        self.check_socket(endpoint)
+    }
+
+    fn check_socket(&self, endpoint: &Endpoint) -> Result<(), OptionError> {
         self.socket.check_for_streams()?;
         // Of a proxy, it is the way to the proxy that they are for.
         let host = self.proxy.as_ref().map(|proxy| proxy.host()).or(endpoint.host());

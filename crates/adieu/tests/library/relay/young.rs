@@ -2,7 +2,10 @@
 
 use super::{patient, unacknowledged};
 use crate::arms::{BOUND, bounded, runtime};
-use adieu::{ConnectOptions, Endpoint, ListenOptions, RelayOptions, RelayReport};
+use adieu::{
+    ConnectCause, ConnectOptions, Endpoint, IpVersion, ListenOptions, RelayOptions, RelayReport,
+    SocketOptions,
+};
 use adieu_testkit::places;
 use socket2::SockRef;
 use std::future::{Future, poll_fn};
@@ -154,5 +157,26 @@ fn an_upstream_is_told_of_a_connection_with_the_first_bytes_where_they_follow_at
         while !is_told_late() {
             assert!(Instant::now() < until, "it is told before there is anything to read");
         }
+    });
+}
+
+/// What follows from the endpoint is known once for all connections; what does not suit it is refused at each.
+#[test]
+fn options_that_do_not_suit_the_only_endpoint_are_refused_at_each_connection() {
+    bounded("options that do not suit", || {
+        let upstream = places::listener();
+        let place = upstream.local_addr().expect("bound");
+        let onward: Endpoint = place.into();
+        let asked = [SocketOptions::new(), SocketOptions::new().ip_version(IpVersion::V6)];
+        let [suited, unsuited] =
+            asked.map(|asked| ConnectOptions::new().socket(asked).for_relay(&onward).speaking_at_once());
+        runtime().block_on(async {
+            for _ in 0..2 {
+                let server = adieu::tokio::connect(&onward, &suited).await.expect("it listens");
+                assert_eq!(server.peer_addr(), Some(place));
+                let error = adieu::tokio::connect(&onward, &unsuited).await.expect_err("it is one of IPv4");
+                assert!(matches!(error.cause(), ConnectCause::Option(_)), "{error}");
+            }
+        });
     });
 }
