@@ -37,6 +37,7 @@ mod front;
 mod metrics;
 mod moment;
 mod open;
+mod pool;
 pub mod proxy_protocol;
 mod reload;
 mod room;

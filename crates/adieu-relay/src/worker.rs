@@ -6,6 +6,7 @@
 use crate::admission::{Place, Turn, TurnedAway};
 use crate::config::RelayError;
 use crate::event::RelayEvent;
+use crate::pool::Pool;
 use crate::session::{self, Session};
 use crate::shared::{Control, REST, Serving, Worker};
 use adieu::tokio::{Connection, Listener};
@@ -31,6 +32,9 @@ const LAST_CALL: Duration = Duration::from_secs(3);
 /// How long connections that were cut may take to end.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// The tasks of the sessions of one worker.
+type Sessions = Arc<Pool<(Session, Connection)>>;
+
 /// What a worker runs on. It is made before any worker begins: without one of them, names would not be resolved, or fewer cores
 /// would serve than there are.
 ///
@@ -44,6 +48,7 @@ pub(crate) fn runtime() -> Result<Runtime, RelayError> {
 /// Serves until the service is shut down and everything has ended.
 pub(crate) fn run(runtime: &Runtime, worker: Worker, mut controls: UnboundedReceiver<Control>) {
     let worker = Arc::new(worker);
+    let sessions = Sessions::default();
     runtime.block_on(async {
         let shutdown = &worker.service.shutdown;
         let mut accepting = JoinSet::new();
@@ -51,7 +56,7 @@ pub(crate) fn run(runtime: &Runtime, worker: Worker, mut controls: UnboundedRece
             tokio::select! {
                 // What it is told comes first, so that it accepts from every socket before it hears that nobody does any more.
                 biased;
-                Some(control) = controls.recv() => heed(control, &worker, &mut accepting),
+                Some(control) = controls.recv() => heed(control, &worker, &sessions, &mut accepting),
                 () = shutdown.begun() => break,
             }
         }
@@ -78,12 +83,12 @@ pub(crate) fn run(runtime: &Runtime, worker: Worker, mut controls: UnboundedRece
     });
 }
 
-fn heed(control: Control, worker: &Arc<Worker>, accepting: &mut JoinSet<()>) {
+fn heed(control: Control, worker: &Arc<Worker>, sessions: &Sessions, accepting: &mut JoinSet<()>) {
     match control {
         Control::Answer(answer) => drop(answer),
         Control::Listen(serving, listener) => match Listener::from_std(*listener) {
             Ok(listener) => {
-                accepting.spawn(accept(Arc::clone(worker), serving, listener));
+                accepting.spawn(accept(Arc::clone(worker), Arc::clone(sessions), serving, listener));
             }
             Err(error) => {
                 if let Some(serving) = &*serving.borrow() {
@@ -97,6 +102,7 @@ fn heed(control: Control, worker: &Arc<Worker>, accepting: &mut JoinSet<()>) {
 /// Accepts and serves until the relay listens no more, or the service is shut down.
 async fn accept(
     worker: Arc<Worker>,
+    sessions: Sessions,
     mut news: watch::Receiver<Option<Arc<Serving>>>,
     mut listener: Listener,
 ) {
@@ -112,7 +118,7 @@ async fn accept(
                 let Some(next) = next else { break };
                 serving = next;
             }
-            () = accept_with(&worker, &serving, &listener) => break,
+            () = accept_with(&worker, &sessions, &serving, &listener) => break,
         }
     }
     leave_to_the_others(&worker, &serving, &listener).await;
@@ -189,7 +195,7 @@ fn serve_in_turn(worker: &Arc<Worker>, serving: &Arc<Serving>, connection: Conne
 }
 
 /// Accepts and serves with this, until accepting is interrupted.
-async fn accept_with(worker: &Arc<Worker>, serving: &Arc<Serving>, listener: &Listener) {
+async fn accept_with(worker: &Arc<Worker>, sessions: &Sessions, serving: &Arc<Serving>, listener: &Listener) {
     let mut is_failing = false;
     loop {
         let turn = serving.gate.turn().await;
@@ -198,7 +204,7 @@ async fn accept_with(worker: &Arc<Worker>, serving: &Arc<Serving>, listener: &Li
         match listener.accept().await {
             Ok(connection) => {
                 is_failing = false;
-                serve(worker, serving, turn, connection);
+                serve(worker, sessions, serving, turn, connection);
             }
             Err(error) if *error.cause() == ListenCause::Interrupted => return,
             Err(error) => {
@@ -213,9 +219,15 @@ async fn accept_with(worker: &Arc<Worker>, serving: &Arc<Serving>, listener: &Li
 }
 
 /// Serves a client, unless it is turned away.
-fn serve(worker: &Arc<Worker>, serving: &Arc<Serving>, turn: Turn, connection: Connection) {
-    if let Some((session, connection)) = begin(worker, serving, turn, connection) {
-        tokio::spawn(session.run(connection));
+fn serve(
+    worker: &Arc<Worker>,
+    sessions: &Sessions,
+    serving: &Arc<Serving>,
+    turn: Turn,
+    connection: Connection,
+) {
+    if let Some(begun) = begin(worker, serving, turn, connection) {
+        sessions.give(begun, |(session, connection)| session.run(connection));
     }
 }
 
