@@ -14,7 +14,7 @@ use crate::{
 };
 use adieu_peer::Step;
 use serde_json::Value;
-use std::{env, ffi::OsString, io, path::Path};
+use std::{env, ffi::OsString, io, path::Path, time::Duration};
 
 /// If this variable is set, only scenarios whose name contains its value are run.
 pub const ONLY: &str = "ADIEU_SCENARIO";
@@ -87,17 +87,55 @@ pub fn add_what_was_sent(report: &mut Value, sent: u64) {
     report["bytes_acknowledged"] = left.map(|left| sent.saturating_sub(left)).into();
 }
 
+/// How patient a run is.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Scenarios at a time.
+    workers: usize,
+    /// A program that has not ended before counts as hung, whatever its scenario says.
+    hang_limit: Duration,
+}
+
+impl Pace {
+    /// A program of this machine's processor: as the scenarios say.
+    pub const NATIVE: Self = Self { workers: WORKERS, hang_limit: Duration::ZERO };
+
+    /// A program whose processor is emulated. To start it takes a fifth of a second of a processor, so twelve at a time would take seconds.
+    pub const EMULATED: Self = Self { workers: 2, hang_limit: Duration::from_secs(20) };
+
+    fn of(self, scenario: &Scenario) -> Scenario {
+        Scenario { hang_limit: scenario.hang_limit.max(self.hang_limit), ..scenario.clone() }
+    }
+}
+
 /// Runs every scenario that makes sense for the command, with more arguments, and gives what [`failures_of`] does.
 ///
 /// # Panics
 ///
 /// As [`failures_of`].
 pub fn failures(adieu: &Path, command: Command, more: &[&str]) -> Vec<String> {
+    failures_at(Pace::NATIVE, adieu, command, more)
+}
+
+/// The same, at a pace.
+///
+/// # Panics
+///
+/// As [`failures_of`].
+pub fn failures_at(pace: Pace, adieu: &Path, command: Command, more: &[&str]) -> Vec<String> {
     let arm = match command {
         Command::Connect => Arm::Connecting,
         Command::Listen => Arm::Listening,
     };
-    failures_of(arm, |scenario| command.takes(scenario), |scenario| command.run(adieu, scenario, more))
+    failures_among(
+        pace.workers,
+        arm,
+        |scenario| command.takes(scenario),
+        |scenario| {
+            let scenario = pace.of(scenario);
+            failure(&scenario, command.run(adieu, &scenario, more))
+        },
+    )
 }
 
 /// Runs every scenario that is wanted, and gives a line for each that did not hold, with the reasons and what adieu
@@ -111,6 +149,15 @@ pub fn failures_of(
     wanted: impl Fn(&Scenario) -> bool,
     run: impl Fn(&'static Scenario) -> io::Result<Observed> + Sync,
 ) -> Vec<String> {
+    failures_among(WORKERS, arm, wanted, |scenario| failure(scenario, run(scenario)))
+}
+
+fn failures_among(
+    workers: usize,
+    arm: Arm,
+    wanted: impl Fn(&Scenario) -> bool,
+    failure: impl Fn(&'static Scenario) -> Option<String> + Sync,
+) -> Vec<String> {
     let only = env::var(ONLY).unwrap_or_default();
     let known = crate::scenario::all().any(|scenario| scenario.name.contains(&only));
     assert!(known, "there is no scenario whose name contains {only:?}");
@@ -121,7 +168,14 @@ pub fn failures_of(
         }
     }
     let wanted = |scenario: &Scenario| wanted(scenario) && scenario.not_here(arm).is_none();
-    let done = program::for_each(WORKERS, wanted, |scenario| match run(scenario) {
+    let done = program::for_each(workers, wanted, failure);
+    assert!(!done.is_empty() || !only.is_empty(), "no scenario is wanted");
+    done.into_iter().filter_map(|(_, failure)| failure).collect()
+}
+
+/// Why a scenario did not hold. `None`: it did, or it was skipped.
+fn failure(scenario: &Scenario, run: io::Result<Observed>) -> Option<String> {
+    match run {
         Ok(observed) => {
             let verdict = judge::judge(scenario, &observed);
             (!verdict.passed())
@@ -132,7 +186,5 @@ pub fn failures_of(
             None
         }
         Err(error) => Some(format!("{}: the harness failed: {error}", scenario.name)),
-    });
-    assert!(!done.is_empty() || !only.is_empty(), "no scenario is wanted");
-    done.into_iter().filter_map(|(_, failure)| failure).collect()
+    }
 }

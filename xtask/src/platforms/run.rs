@@ -6,7 +6,7 @@
 use super::{Results, note};
 use crate::parts::{self, CARGO, Part, RUST, RUSTC};
 use crate::root;
-use adieu_testkit::matrix::{self, Command as Side};
+use adieu_testkit::matrix::{self, Command as Side, Pace};
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -85,7 +85,8 @@ impl Machine {
             for data_path in if is_quick { &["auto"][..] } else { &["auto", "portable", "direct"] } {
                 for side in [Side::Connect, Side::Listen] {
                     note(results, format!("{target}: {side:?} on the way {data_path}"), || {
-                        let failed = matrix::failures(&program, side, &["--data-path", data_path]);
+                        let more = ["--data-path", data_path];
+                        let failed = matrix::failures_at(self.pace(), &program, side, &more);
                         ensure!(
                             failed.is_empty(),
                             "{} scenarios failed:\n{}",
@@ -100,6 +101,10 @@ impl Machine {
         if !is_quick {
             note(results, format!("{target}: the library's drivers"), || self.drivers());
         }
+    }
+
+    fn pace(&self) -> Pace {
+        if self.emulator.is_some() { Pace::EMULATED } else { Pace::NATIVE }
     }
 
     /// Builds adieu, and gives a program of this processor that runs it.
