@@ -21,6 +21,13 @@ const NEVER_RUN: &str =
 /// Of this build's platform. docs/platforms.md has them all.
 pub(crate) const HERE: Evidence = if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
     Evidence { asked: LINUX, tested: "every change, on this platform" }
+} else if cfg!(all(target_os = "linux", target_arch = "x86", target_env = "gnu")) {
+    Evidence { asked: LINUX, tested: "the closing matrix on this program, once, on an x86-64 kernel" }
+} else if cfg!(all(target_os = "linux", target_arch = "aarch64", target_env = "gnu")) {
+    Evidence {
+        asked: LINUX,
+        tested: "the closing matrix on this program, once, under qemu-user; never run on such a processor",
+    }
 } else if cfg!(target_os = "linux") {
     Evidence { asked: LINUX, tested: NEVER_RUN }
 } else if cfg!(windows) {
