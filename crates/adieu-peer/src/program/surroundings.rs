@@ -66,10 +66,12 @@ impl Surroundings {
                 let (address, held) = places::unanswering(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
                 Ok(Self::without_peer(Endpoint::of(address), held))
             }
-            Target::Name { .. } => Err(takes_root("names of its own take a mount namespace, and root")),
-            Target::Namespace => {
-                Err(takes_root("a wire that can be cut takes a network namespace, and root"))
-            }
+            Target::Name { .. } => Err(takes_root(
+                "it takes names of its own, in a mount namespace that only the project's tests make",
+            )),
+            Target::Namespace => Err(takes_root(
+                "it takes a wire that can be cut, in a network namespace that only the project's tests make",
+            )),
         }
     }
 

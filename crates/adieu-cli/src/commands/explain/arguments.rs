@@ -25,7 +25,7 @@ use std::time::{Duration, UNIX_EPOCH};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The captures to read; - is stdin
-    #[arg(value_name = "FILE", num_args = 1.., required_unless_present_any = ["code", "live"], value_hint = ValueHint::FilePath)]
+    #[arg(value_name = "FILE", num_args = 1.., required_unless_present_any = ["code", "live", "watch"], value_hint = ValueHint::FilePath)]
     pub(super) file: Vec<OsString>,
 
     /// Format of the connections [default: text]

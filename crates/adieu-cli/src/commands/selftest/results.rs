@@ -37,6 +37,11 @@ impl Row {
         self.result() == "FAILED"
     }
 
+    /// Whether adieu did otherwise than it should, and it was not merely something around it that failed.
+    fn ended_otherwise(&self) -> bool {
+        self.has_failed() && matches!(self.outcome, Outcome::Run { .. })
+    }
+
     fn is_not_here_by(&self, reason: &str) -> bool {
         matches!(&self.outcome, Outcome::NotHere(why) if why == reason)
     }
@@ -132,8 +137,10 @@ impl Results {
         for why in self.deviations() {
             let _ = writeln!(text, "known of this system: {why}");
         }
-        if self.failed() > 0 {
+        if self.rows.iter().any(Row::ended_otherwise) {
             let _ = writeln!(text, "please send this table, and what {VERSION} says, to the project");
+        } else if self.failed() > 0 {
+            text += "nothing was found to be wrong in adieu: run it again with what it lacked\n";
         }
         text
     }
@@ -291,6 +298,14 @@ mod tests {
         let row = &json["scenarios"][1];
         assert_eq!((&row["result"], &row["reasons"][0]), (&"known".into(), &why.into()));
         assert_eq!(Results { quiet: true, ..results }.text(), "");
+    }
+
+    #[test]
+    fn who_could_not_set_it_up_is_not_asked_for_the_table() {
+        let not_made = || Outcome::NotMade("it cannot be set up: too many open files".to_owned());
+        let rows = vec![Row { scenario: named("connection_refused"), outcome: not_made() }];
+        let text = Results { rows, quiet: false, verbose: false }.text();
+        assert!(text.ends_with("1 failed, 0 cannot be run here\nnothing was found to be wrong in adieu: run it again with what it lacked\n"), "{text}");
     }
 
     #[test]
