@@ -31,7 +31,10 @@ fn what_takes_root_is_not_run_and_says_why() {
     let output = selftest(&["black_hole_in_a_download"]);
     let table = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{table}");
-    assert!(table.contains("not run") && table.contains("network namespace, and root"), "{table}");
+    assert!(
+        table.contains("not run") && table.contains("network namespace that only the project"),
+        "{table}"
+    );
     assert!(table.ends_with("\n0 ok, 0 failed, 1 cannot be run here\n"), "{table}");
 }
 
