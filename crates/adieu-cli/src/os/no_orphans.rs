@@ -8,7 +8,7 @@ pub(crate) fn leave_to_another() -> io::Result<()> {
     Ok(())
 }
 
-/// Nothing: there is no process here whom others are left to.
+/// Does nothing: on this system no process inherits orphans.
 #[expect(clippy::unnecessary_wraps, reason = "elsewhere it may fail")]
 pub(crate) fn reap_as_init() -> io::Result<()> {
     Ok(())

@@ -29,7 +29,7 @@ pub(super) fn unresolved<'a>(hosts: &BTreeSet<&'a str>) -> BTreeMap<&'a str, Unr
     let (tell, told) = channel();
     for _ in 0..threads {
         let (waiting, tell) = (Arc::clone(&waiting), tell.clone());
-        // A name for which there is no thread is late.
+        // Without this thread the others look up more names each, and a name may come after the bound.
         let _ = thread::Builder::new().name("resolve".into()).spawn(move || {
             let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
             while let Some(host) = next() {

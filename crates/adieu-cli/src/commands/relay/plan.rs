@@ -167,7 +167,7 @@ impl DescribedInFile {
     }
 }
 
-/// Why there is no plan, in a sentence. Otherwise it is for more than one.
+/// The sentence of a plan that was refused. An `Err` has what is not a sentence about one relay.
 fn why_not(no_plan: NoPlan) -> Result<String, NoPlan> {
     match no_plan {
         NoPlan::Refused { why, hint: Some(hint) } => Ok(format!("{why}: {hint}")),

@@ -69,17 +69,17 @@ fn message(kind: MessageKind, number: u32, process: u32) -> [u8; LENGTH] {
     message
 }
 
-/// A send to a guard that is gone is no signal.
+/// A send to a guard that has ended raises no SIGPIPE.
 #[cfg(not(target_vendor = "apple"))]
 const SEND: SendFlags = SendFlags::NOSIGNAL;
-/// There is no flag: [`pair`] sets an option.
+/// macOS has no such flag: [`pair`] sets SO_NOSIGPIPE.
 #[cfg(target_vendor = "apple")]
 const SEND: SendFlags = SendFlags::empty();
 
 /// A descriptor that comes with a message is for the guard alone.
 #[cfg(not(target_vendor = "apple"))]
 const RECEIVE: RecvFlags = RecvFlags::CMSG_CLOEXEC;
-/// There is no flag; a guard starts nothing.
+/// macOS has no such flag, and needs none: a guard starts no program that would inherit the descriptor.
 #[cfg(target_vendor = "apple")]
 const RECEIVE: RecvFlags = RecvFlags::empty();
 
