@@ -22,21 +22,25 @@ pub use platforms::{Arm, UNDER_WINE};
 
 use crate::{ReceivedEnd, Script};
 use build::{KIB, MIB, ms};
-use std::{fmt, time::Duration};
+use std::{fmt, sync::LazyLock, time::Duration};
 
-/// Every scenario that is written down.
-pub static SCENARIOS: &[&[Scenario]] = &[
-    flow::SCENARIOS,
-    ends::SCENARIOS,
-    stdio::SCENARIOS,
-    connecting::SCENARIOS,
-    signals::SCENARIOS,
-    black_holes::SCENARIOS,
-];
+/// Every scenario that is written down. It is made when it is first asked for: as constants, its pointers would be relocated at each
+/// start of a program that has it.
+static WRITTEN: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
+    [
+        flow::scenarios(),
+        ends::scenarios(),
+        stdio::scenarios(),
+        connecting::scenarios(),
+        signals::scenarios(),
+        black_holes::scenarios(),
+    ]
+    .concat()
+});
 
 /// Every scenario, one after another; then those over Unix sockets that are derived from them.
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
-    SCENARIOS.iter().copied().flatten().chain(unix::SCENARIOS.iter())
+    WRITTEN.iter().chain(unix::SCENARIOS.iter())
 }
 
 /// The scenario of this name.

@@ -15,7 +15,7 @@ use std::sync::LazyLock;
 pub const SUFFIX: &str = "_over_unix";
 
 pub(super) static SCENARIOS: LazyLock<Vec<Scenario>> =
-    LazyLock::new(|| super::SCENARIOS.iter().copied().flatten().filter_map(over_unix).collect());
+    LazyLock::new(|| super::WRITTEN.iter().filter_map(over_unix).collect());
 
 /// Whether the peer resets with nothing unread, which over a Unix socket is a plain end.
 fn resets_with_nothing_unread(script: &Script) -> bool {
