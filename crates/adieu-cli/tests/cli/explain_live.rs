@@ -372,13 +372,11 @@ fn a_watch_draws_a_terminal_over_and_over() {
         let drawn = text(&drawn);
         assert!(drawn.starts_with("\x1b[2J\x1b[H"), "{drawn:?}");
         let page = drawn.split("\x1b[H").nth(3).expect("it drew four");
-        for part in [
-            "every 20ms until Ctrl-C",
-            "1 CLOSE_WAIT (+0); ",
-            " descriptors in ",
-            " of this network namespace: ",
-            "\x1b[J",
-        ] {
+        // Other tests of this process open and close descriptors meanwhile, so there may be just one more or less.
+        assert!([" descriptors in ", " descriptor in "].iter().any(|part| page.contains(part)), "{page:?}");
+        for part in
+            ["every 20ms until Ctrl-C", "1 CLOSE_WAIT (+0); ", " of this network namespace: ", "\x1b[J"]
+        {
             assert!(page.contains(part), "{part:?} in {page:?}");
         }
         drop(left);
