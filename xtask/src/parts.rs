@@ -8,18 +8,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A program in the path, or a file, and Debian's packages that have it, or `crate NAME` if cargo installs it.
+/// A program in the path, or a file, and Debian's packages that have it.
 pub(crate) type Part = (&'static str, &'static str);
 
 /// Debian's compiler with its library's source: the standard library of another system can be built from it. The one of a rustup
 /// toolchain would need a download.
 pub(crate) const CARGO: &str = "/usr/bin/cargo";
 pub(crate) const RUSTC: &str = "/usr/bin/rustc";
-pub(crate) const RUST: [Part; 3] = [
-    (RUSTC, "rustc-web"),
-    (CARGO, "cargo-web"),
-    ("/usr/lib/rustlib/src/rust/library/std/Cargo.toml", "rust-web-src"),
-];
+pub(crate) const STD: &str = "/usr/lib/rustlib/src/rust/library/std/Cargo.toml";
+pub(crate) const RUST: [Part; 3] = [(RUSTC, "rustc-web"), (CARGO, "cargo-web"), (STD, "rust-web-src")];
 
 /// Checks that all of them are there.
 ///

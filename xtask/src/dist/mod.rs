@@ -203,8 +203,7 @@ fn bills(plan: &Plan, steps: &mut Steps) {
             let components = components::of("adieu-cli", target.triple)?;
             let third_party = licences::third_party(&components, target.libraries)?;
             fs::write(plan.third_party(target), third_party)?;
-            let libraries = target.packages.iter().map(|package| sbom::library(package));
-            let libraries: Vec<_> = libraries.collect::<Result<_>>()?;
+            let libraries = sbom::libraries(plan, target)?;
             let document = sbom::document("adieu-cli", &components, &libraries, &plan.timestamp())?;
             fs::write(plan.out.join(format!("{}.cdx.json", target.stem())), document)?;
             Ok(format!("{} crates and {} libraries", components.len(), libraries.len()))

@@ -5,9 +5,13 @@
 //!
 //! Source: the CycloneDX specification 1.5, <https://cyclonedx.org/docs/1.5/json/>.
 
+use super::Plan;
 use super::components::Component;
+use super::target::Target;
+use crate::parts::STD;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A library of the system that is linked in: a package of Debian's.
@@ -16,18 +20,45 @@ pub(super) struct Library {
     pub(super) version: String,
 }
 
-/// What dpkg knows of a package that is installed here.
+/// The packages that are linked into a program beside crates: of the C library, of the compiler's own, and of Rust's standard library.
 ///
 /// # Errors
 ///
-/// It is not installed.
-pub(super) fn library(package: &str) -> Result<Library> {
-    let output = Command::new("dpkg-query")
-        .args(["--show", "--showformat=${Version}", package])
-        .output()
-        .context("dpkg-query does not start")?;
-    ensure!(output.status.success(), "{package} is not installed");
-    Ok(Library { package: package.to_owned(), version: String::from_utf8(output.stdout)? })
+/// One of them is no package of Debian's here.
+pub(super) fn libraries(plan: &Plan, target: &Target) -> Result<Vec<Library>> {
+    let (compiler, names) = target.linked;
+    let mut files: Vec<PathBuf> = names.iter().map(|name| file(compiler, name)).collect::<Result<_>>()?;
+    // `--quick` takes the standard library of the compiler that runs us, which need not be of a package.
+    if !plan.quick {
+        files.push(Path::new(STD).canonicalize().context(STD)?);
+    }
+    files.iter().map(|file| library(file)).collect()
+}
+
+/// Where a compiler has a file that it links.
+fn file(compiler: &str, name: &str) -> Result<PathBuf> {
+    let said = said(Command::new(compiler).arg(format!("--print-file-name={name}")))?;
+    // A file that it does not find is printed without a folder.
+    let path = Path::new(said.trim());
+    ensure!(path.is_absolute(), "{compiler} does not find {name}");
+    path.canonicalize().with_context(|| path.display().to_string())
+}
+
+/// The package that has a file.
+fn library(file: &Path) -> Result<Library> {
+    let owner = said(Command::new("dpkg-query").arg("--search").arg(file))?;
+    let (package, _) = owner.split_once(": ").with_context(|| format!("dpkg-query says {owner:?}"))?;
+    let fields =
+        said(Command::new("dpkg-query").args(["--show", "--showformat=${Package} ${Version}", package]))?;
+    let (package, version) = fields.split_once(' ').with_context(|| format!("dpkg-query says {fields:?}"))?;
+    Ok(Library { package: package.to_owned(), version: version.to_owned() })
+}
+
+fn said(command: &mut Command) -> Result<String> {
+    let output =
+        command.output().with_context(|| format!("{} does not start", command.get_program().display()))?;
+    ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8(output.stdout)?)
 }
 
 /// The document for the program that `package` builds.
@@ -197,6 +228,15 @@ mod tests {
             bad.pointer_mut(parent).expect("it is there")[name] = wrong;
             assert!(!faults(&bad).is_empty(), "{pointer}");
         }
+    }
+
+    #[test]
+    fn a_library_is_of_the_package_that_has_what_the_compiler_links() {
+        let found =
+            library(&file("gcc", "libc.a").expect("gcc knows where it is")).expect("it is of a package");
+        assert_eq!(found.package, "libc6-dev");
+        assert!(found.version.starts_with(|first: char| first.is_ascii_digit()), "{}", found.version);
+        assert!(file("gcc", "libnone.a").is_err() && library(Path::new("/no/such/file")).is_err());
     }
 
     #[test]

@@ -21,8 +21,8 @@ pub(super) struct Target {
     pub(super) launcher: Option<Part>,
     /// What is linked into it beside crates.
     pub(super) libraries: &'static [Linked],
-    /// Debian's packages that those libraries are of.
-    pub(super) packages: &'static [&'static str],
+    /// Debian's compiler that links it, and files of those libraries: the bill says of which packages they are here.
+    pub(super) linked: (&'static str, &'static [&'static str]),
 }
 
 impl Target {
@@ -75,7 +75,7 @@ pub(super) const ALL: [Target; 3] = [
         rustflags: &["-Ctarget-feature=+crt-static", "-Clink-arg=-Wl,-z,pack-relative-relocs"],
         launcher: None,
         libraries: &[STD, GLIBC, LIBGCC],
-        packages: &["libc6-dev", "libgcc-12-dev"],
+        linked: ("gcc", &["libc.a", "libgcc.a"]),
     },
     Target {
         name: "aarch64-linux",
@@ -91,7 +91,7 @@ pub(super) const ALL: [Target; 3] = [
         rustflags: &["-Ctarget-feature=+crt-static"],
         launcher: Some(("qemu-aarch64", "qemu-user")),
         libraries: &[STD, GLIBC, LIBGCC],
-        packages: &["libc6-dev-arm64-cross", "libgcc-12-dev-arm64-cross"],
+        linked: ("aarch64-linux-gnu-gcc", &["libc.a", "libgcc.a"]),
     },
     Target {
         name: "x86_64-windows",
@@ -104,6 +104,6 @@ pub(super) const ALL: [Target; 3] = [
         rustflags: &["-Ctarget-feature=+crt-static", "-Clink-arg=-Wl,--no-insert-timestamp"],
         launcher: Some(("wine", "wine wine64")),
         libraries: &[STD, MINGW, LIBGCC],
-        packages: &["mingw-w64-x86-64-dev", "gcc-mingw-w64-x86-64-posix-runtime"],
+        linked: ("x86_64-w64-mingw32-gcc", &["libmingwex.a", "libgcc.a"]),
     },
 ];
