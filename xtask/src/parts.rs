@@ -32,17 +32,10 @@ pub(crate) fn require(parts: &[Part]) -> Result<()> {
 }
 
 fn how_to_get(missing: &[&str]) -> String {
-    let crates: Vec<&str> = missing.iter().filter_map(|name| name.strip_prefix("crate ")).collect();
-    let packages: Vec<&str> = missing.iter().copied().filter(|name| !name.starts_with("crate ")).collect();
-    let mut said = format!("these parts are missing: {}", [&packages[..], &crates[..]].concat().join(" "));
-    if !packages.is_empty() {
-        let packages = packages.join(" ");
-        said.push_str(&format!("; on Debian: apt-get install --no-install-recommends {packages}"));
-    }
-    if !crates.is_empty() {
-        said.push_str(&format!("; everywhere: cargo install --locked {}", crates.join(" ")));
-    }
-    said
+    let packages = missing.join(" ");
+    format!(
+        "these parts are missing: {packages}; on Debian: apt-get install --no-install-recommends {packages}"
+    )
 }
 
 /// Where a file, or a program in the path, is.
@@ -64,11 +57,6 @@ mod tests {
     fn what_is_missing_is_said_with_the_command_that_gets_it() {
         let said = how_to_get(&["rustc-web", "wine wine64"]);
         assert!(said.ends_with("apt-get install --no-install-recommends rustc-web wine wine64"), "{said}");
-        assert_eq!(
-            how_to_get(&["crate cargo-deb", "rpm"]),
-            "these parts are missing: rpm cargo-deb; on Debian: apt-get install --no-install-recommends rpm; \
-             everywhere: cargo install --locked cargo-deb"
-        );
         assert!(find("sh").is_some() && find("no-such-program").is_none() && find("/no/such/file").is_none());
         assert!(require(&[("sh", "dash")]).is_ok());
         let error = require(&[("sh", "dash"), ("no-such-program", "a-package")]).expect_err("it is missing");

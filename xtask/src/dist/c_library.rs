@@ -27,6 +27,7 @@ fn built(plan: &Plan, family: Family) -> PathBuf {
 /// Builds it, and its licences.
 pub(super) fn build(plan: &Plan) -> Result<String> {
     let mut command = cargo()?;
+    let mut unnamed = Vec::new();
     // `--quick` takes what `cargo xtask ci` has built for its tests.
     if !plan.quick {
         let work = plan.work.join("cargo-c-library");
@@ -37,6 +38,7 @@ pub(super) fn build(plan: &Plan) -> Result<String> {
             .env_remove("RUSTFLAGS")
             .env("CARGO_ENCODED_RUSTFLAGS", binaries::rustflags(&[], &folders))
             .env("CFLAGS", binaries::cflags(&folders));
+        unnamed = folders;
     }
     let library = capi::build_by(command)?;
     for family in [Family::Debian, Family::RedHat] {
@@ -49,6 +51,12 @@ pub(super) fn build(plan: &Plan) -> Result<String> {
             Family::RedHat => "lib64",
         };
         capi::install(&library, &Place { prefix: Path::new("/usr"), libdir, destdir: Some(&folder) })?;
+        for entry in fs::read_dir(folder.join("usr").join(libdir))? {
+            let path = entry?.path();
+            if path.is_file() {
+                binaries::names_no_folder(&path, &unnamed)?;
+            }
+        }
     }
     Ok("built and installed below a folder".to_owned())
 }

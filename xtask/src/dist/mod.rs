@@ -8,10 +8,12 @@ mod binaries;
 mod c_library;
 mod components;
 mod container;
+mod deb;
 mod layout;
 mod licences;
 mod packages;
 mod pages;
+mod rpm;
 mod sbom;
 mod steps;
 mod sums;
@@ -25,6 +27,7 @@ use crate::parts::{self, Part};
 use crate::root;
 use anyhow::{Context, Result, ensure};
 use clap::builder::PossibleValuesParser;
+use layout::Family;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -117,6 +120,11 @@ impl Plan {
 
     fn third_party(&self, target: &Target) -> PathBuf {
         self.work.join("programs").join(target.name).join("THIRD-PARTY")
+    }
+
+    /// The tree that a package is made of.
+    fn stage(&self, family: Family, package: &str) -> PathBuf {
+        self.work.join("stage").join(family.folder()).join(package)
     }
 
     /// RFC 5322, as Debian's changelogs have it.

@@ -1,6 +1,6 @@
 //! Packages for Debian's and Red Hat's families of systems: `adieu` for each machine, and the C library for this one.
 //!
-//! cargo-deb and rpmbuild make them, from a tree that [`layout`] has made: what is in a package is said once, there.
+//! dpkg-deb and rpmbuild make them, from a tree that [`layout`] has made: what is in a package is said once, there.
 //!
 //! cargo-generate-rpm is not used. Its packages own no folders (`dir = true` of 0.21 fails), so an empty /usr/share/doc/adieu would
 //! stay after a removal; it has no links, which a C library needs; and with OpenPGP in it, it takes minutes to build.
@@ -8,24 +8,18 @@
 use super::layout::{self, Contents, Family};
 use super::steps::Steps;
 use super::target::Target;
-use super::trial::root::succeed;
 use super::trial::{debian, red_hat};
-use super::{Plan, VERSION, c_library, mebibytes, pages, target};
+use super::{Plan, VERSION, c_library, deb, mebibytes, pages, rpm, target};
 use crate::parts::Part;
-use crate::{cargo, root};
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-
-/// The trees, where the manifests look for them.
-const STAGE: &str = "target/dist-build/stage";
 
 impl Family {
     /// What makes its packages, and where that is had.
     fn maker(self) -> Part {
         match self {
-            Self::Debian => ("cargo-deb", "crate cargo-deb"),
+            Self::Debian => ("dpkg-deb", "dpkg"),
             Self::RedHat => ("rpmbuild", "rpm"),
         }
     }
@@ -41,7 +35,7 @@ impl Family {
     fn file(self, package: &str, target: &Target) -> Result<String> {
         let machine = target.machine.with_context(|| format!("{} has no packages", target.name))?;
         Ok(match self {
-            Self::Debian => format!("{package}_{VERSION}-1_{}.deb", machine.deb),
+            Self::Debian => format!("{package}_{VERSION}-{}_{}.deb", deb::REVISION, machine.deb),
             Self::RedHat => format!("{package}-{VERSION}-1.{}.rpm", machine.rpm),
         })
     }
@@ -53,6 +47,7 @@ pub(super) fn parts(_plan: &Plan) -> Vec<Part> {
 
 pub(super) fn parts_of_c_library(plan: &Plan) -> Vec<Part> {
     let mut found = parts(plan);
+    found.push(("dpkg-shlibdeps", "dpkg-dev"));
     if plan.trial {
         found.extend([("gcc", "gcc"), ("pkg-config", "pkgconf"), ("/usr/include/stdio.h", "libc6-dev")]);
     }
@@ -86,9 +81,9 @@ pub(super) fn make_c_library(plan: &Plan, steps: &mut Steps) {
         let package = c_library::package(family);
         let name = format!("{} of the C library", family.folder());
         steps.run(&name, || {
-            let stage = empty_stage(family, "capi")?;
+            let stage = empty_stage(plan, family, package)?;
             c_library::stage(plan, family, &stage)?;
-            package_up(plan, family, "adieu-capi", package, &stage, native)
+            package_up(plan, family, package, &stage, native)
         });
         steps.try_it(&format!("{name} is installed, used and removed"), || {
             try_it(plan, native, &plan.out.join(family.file(package, native)?))
@@ -106,133 +101,49 @@ fn program(plan: &Plan, family: Family, target: &Target) -> Result<String> {
         third_party: &fs::read_to_string(plan.third_party(target))?,
         changelog: &layout::changelog(plan, "adieu")?,
     };
-    let stage = empty_stage(family, "adieu")?;
+    let stage = empty_stage(plan, family, "adieu")?;
     layout::stage(family, &contents, &stage)?;
-    package_up(plan, family, "adieu-cli", "adieu", &stage, target)
+    package_up(plan, family, "adieu", &stage, target)
 }
 
-fn empty_stage(family: Family, package: &str) -> Result<PathBuf> {
-    let stage = root()?.join(STAGE).join(family.folder()).join(package);
+fn empty_stage(plan: &Plan, family: Family, package: &str) -> Result<PathBuf> {
+    let stage = plan.stage(family, package);
     if stage.exists() {
         fs::remove_dir_all(&stage)?;
     }
     Ok(stage)
 }
 
-fn package_up(
-    plan: &Plan,
-    family: Family,
-    krate: &str,
-    package: &str,
-    stage: &Path,
-    target: &Target,
-) -> Result<String> {
+fn package_up(plan: &Plan, family: Family, package: &str, stage: &Path, target: &Target) -> Result<String> {
     let path = plan.out.join(family.file(package, target)?);
     match family {
-        Family::Debian => debian_package(plan, krate, target, &path)?,
-        Family::RedHat => red_hat_package(plan, package, stage, target, &path)?,
+        Family::Debian => deb::make(plan, package, stage, target, &path)?,
+        Family::RedHat => rpm::make(plan, package, stage, target, &path)?,
     }
     ensure!(path.is_file(), "{} was not made", path.display());
     mebibytes(&path)
 }
 
-fn debian_package(plan: &Plan, krate: &str, target: &Target, path: &Path) -> Result<()> {
-    let mut command = cargo()?;
-    command
-        .args(["deb", "--no-build", "--no-strip", "--package", krate, "--target", target.triple])
-        .args(["--deb-revision", "1", "--output"])
-        .arg(path)
-        .env("SOURCE_DATE_EPOCH", plan.epoch.to_string());
-    if plan.quick {
-        // Compressed fast: it is only tried.
-        command.arg("--fast");
-    }
-    succeed(&mut command)
-}
-
-fn red_hat_package(plan: &Plan, package: &str, stage: &Path, target: &Target, path: &Path) -> Result<()> {
-    let machine = target.machine.context("it has packages")?.rpm;
-    let files = stage.with_extension("files");
-    fs::write(&files, red_hat_files(stage)?)?;
-    let folder = plan.work.join("rpmbuild");
-    let compression = if plan.quick { "w1.gzdio" } else { "w6.xzdio" };
-    let mut command = Command::new("rpmbuild");
-    command.args(["-bb", "--target", machine]).env("SOURCE_DATE_EPOCH", plan.epoch.to_string());
-    for (name, value) in [
-        ("_topdir", folder.display().to_string().as_str()),
-        ("stage", &stage.display().to_string()),
-        ("release_version", VERSION),
-        ("_binary_payload", compression),
-        // What would differ from machine to machine, and from build to build.
-        ("_buildhost", "localhost"),
-        ("use_source_date_epoch_as_buildtime", "1"),
-        ("clamp_mtime_to_source_date_epoch", "1"),
-        ("_build_id_links", "none"),
-    ] {
-        command.args(["--define", &format!("{name} {value}")]);
-    }
-    succeed(command.arg(root()?.join(format!("packaging/rpm/{package}.spec"))))?;
-    let name = path.file_name().context("it has a name")?;
-    fs::copy(folder.join("RPMS").join(machine).join(name), path)
-        .with_context(|| format!("rpmbuild has not made {}", name.display()))?;
-    Ok(())
-}
-
-/// Folders that every system has: a package that owned one would remove it. Others are each package's own that puts a file there.
-const EVERYBODYS: [&str; 14] = [
-    "usr",
-    "usr/bin",
-    "usr/include",
-    "usr/lib",
-    "usr/lib/systemd",
-    "usr/lib/systemd/system",
-    "usr/lib64",
-    "usr/lib64/pkgconfig",
-    "usr/share",
-    "usr/share/doc",
-    "usr/share/licenses",
-    "usr/share/man",
-    "usr/share/man/man1",
-    "usr/share/man/man7",
-];
-
-/// The files and folders of a tree that a package owns, as `%files -f` of rpmbuild reads them.
-fn red_hat_files(stage: &Path) -> Result<String> {
-    let mut lines = Vec::new();
-    list(stage, Path::new("usr"), &mut lines)?;
-    lines.sort();
-    Ok(lines.concat())
-}
-
-fn list(stage: &Path, folder: &Path, lines: &mut Vec<String>) -> Result<()> {
-    if !EVERYBODYS.iter().any(|known| Path::new(known) == folder) {
-        lines.push(format!("%dir \"/{}\"\n", folder.display()));
-    }
-    for entry in fs::read_dir(stage.join(folder))? {
-        let entry = entry?;
-        let name = folder.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            list(stage, &name, lines)?;
-        } else {
-            lines.push(format!("\"/{}\"\n", name.display()));
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::root;
 
     #[test]
-    fn a_package_owns_its_files_and_the_folders_that_not_every_system_has() {
-        let folder = tempfile::tempdir().expect("there is room");
-        let tree = layout::Tree { below: folder.path() };
-        tree.put("usr/bin/adieu", b"a program", 0o755).expect("there is room");
-        tree.put("usr/share/doc/adieu/README.md", b"a text", 0o644).expect("there is room");
-        let files = red_hat_files(folder.path()).expect("it can be listed");
-        let expected =
-            "\"/usr/bin/adieu\"\n\"/usr/share/doc/adieu/README.md\"\n%dir \"/usr/share/doc/adieu\"\n";
-        assert_eq!(files, expected);
+    fn pages_that_say_how_to_install_name_the_files_that_are_made() {
+        for page in ["README.md", "packaging/README.md"] {
+            let text =
+                fs::read_to_string(root().expect("the workspace is there").join(page)).expect("it is there");
+            let packages =
+                [Family::Debian, Family::RedHat].map(|family| family.file("adieu", target::NATIVE));
+            let packages = packages.map(|name| name.expect("it has packages"));
+            let archives = ["x86_64-linux", "x86_64-windows"].map(|system| {
+                let known = target::ALL.iter().find(|target| target.name == system);
+                format!("{}.tar.gz", known.expect("it is built").stem())
+            });
+            for name in packages.iter().chain(&archives) {
+                assert!(text.contains(name), "{page} does not name {name}");
+            }
+        }
     }
 }

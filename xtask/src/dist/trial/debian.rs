@@ -1,7 +1,7 @@
 //! A .deb is installed by dpkg in a fresh root, used, and purged without a trace.
 
-use super::super::Plan;
 use super::super::target::Target;
+use super::super::{Plan, deb};
 use super::root::{Root, is_there};
 use super::use_package;
 use anyhow::{Context, Result, ensure};
@@ -23,25 +23,35 @@ pub(in super::super) fn program(plan: &Plan, target: &Target, package: &Path) ->
         root.dpkg(&[OsStr::new("--add-architecture"), OsStr::new(machine)])?;
         name = format!("adieu:{machine}");
     }
-    around(&root, package, &name, || use_package::program(&root, target, "/bin/nc"))
+    let older = deb::older(plan, package)?;
+    around(&root, &older, package, &name, || use_package::program(&root, target, "/bin/nc"))
 }
 
 pub(in super::super) fn c_library(plan: &Plan, target: &Target, package: &Path) -> Result<String> {
     is_there(package)?;
     let root = Root::make(&plan.work.join("root-deb-c"), &[&BASE[..], &FOR_C[..]].concat())?;
-    around(&root, package, "libadieu-dev", || use_package::c_library(&root, &plan.program(target)))
+    let older = deb::older(plan, package)?;
+    around(&root, &older, package, "libadieu-dev", || use_package::c_library(&root, &plan.program(target)))
 }
 
-/// Installs a package, uses it, purges it, and compares.
-fn around(root: &Root, package: &Path, name: &str, body: impl FnOnce() -> Result<()>) -> Result<String> {
+/// Installs an older package, updates it, uses what is there then, purges it, and compares.
+fn around(
+    root: &Root,
+    older: &Path,
+    package: &Path,
+    name: &str,
+    body: impl FnOnce() -> Result<()>,
+) -> Result<String> {
     let before = root.snapshot()?;
-    root.dpkg(&[OsStr::new("--install"), package.as_os_str()])?;
-    root.sh(&format!("dpkg --verify {name}"))?;
+    for package in [older, package] {
+        root.dpkg(&[OsStr::new("--install"), package.as_os_str()])?;
+        root.sh(&format!("dpkg --verify {name}"))?;
+    }
     let installed = before.differences(&root.snapshot()?).len();
     ensure!(installed > 3, "dpkg has installed {installed} files");
     body()?;
     root.dpkg(&[OsStr::new("--purge"), OsStr::new(name)])?;
     let left = before.differences(&root.snapshot()?);
     ensure!(left.is_empty(), "after the purge of {name} these remain: {}", left.join(", "));
-    Ok(format!("{installed} files and folders came and went"))
+    Ok(format!("{installed} files and folders came, were updated, and went"))
 }

@@ -3,8 +3,8 @@
 //! The root's programs are Debian's, and rpm's database does not know them, so dependencies are not checked: those of our packages
 //! are looked at by themselves. Nor is the machine: the program of another one is run by qemu.
 
-use super::super::Plan;
 use super::super::target::Target;
+use super::super::{Plan, rpm};
 use super::debian::{BASE, FOR_C};
 use super::root::{Root, is_there, succeed};
 use super::use_package;
@@ -18,7 +18,8 @@ pub(in super::super) fn program(plan: &Plan, target: &Target, package: &Path) ->
     let needs = rpm_says(package, "--requires")?;
     let unmet = needs.lines().find(|line| !line.starts_with("rpmlib(") && *line != "/bin/sh");
     ensure!(unmet.is_none(), "the static program needs nothing, and its package says: {needs}");
-    around(&root, package, "adieu", || use_package::program(&root, target, "/usr/bin/nc"))
+    let older = rpm::older(plan, "adieu", target)?;
+    around(&root, &older, package, "adieu", || use_package::program(&root, target, "/usr/bin/nc"))
 }
 
 pub(in super::super) fn c_library(plan: &Plan, target: &Target, package: &Path) -> Result<String> {
@@ -26,7 +27,8 @@ pub(in super::super) fn c_library(plan: &Plan, target: &Target, package: &Path) 
     let root = Root::make(&plan.work.join("root-rpm-c"), &[&BASE[..], &FOR_C[..]].concat())?;
     let provides = rpm_says(package, "--provides")?;
     ensure!(provides.contains("libadieu.so.0"), "the package of the library provides: {provides}");
-    around(&root, package, "libadieu-devel", || {
+    let older = rpm::older(plan, "libadieu-devel", target)?;
+    around(&root, &older, package, "libadieu-devel", || {
         // Debian's loader and pkg-config do not look in lib64, where Red Hat's do.
         let folder = root.folder();
         std::fs::write(folder.join("etc/ld.so.conf.d/lib64.conf"), "/usr/lib64\n")?;
@@ -43,15 +45,23 @@ fn rpm_says(package: &Path, query: &str) -> Result<String> {
     String::from_utf8(output.stdout).context("rpm prints ASCII for our packages")
 }
 
-/// Installs a package, verifies and uses it, erases it, and compares.
-fn around(root: &Root, package: &Path, name: &str, body: impl FnOnce() -> Result<()>) -> Result<String> {
+/// Installs an older package, updates it, verifies and uses what is there then, erases it, and compares.
+fn around(
+    root: &Root,
+    older: &Path,
+    package: &Path,
+    name: &str,
+    body: impl FnOnce() -> Result<()>,
+) -> Result<String> {
     let rpm = |arguments: &[&str]| {
         let mut command = Command::new("rpm");
         command.arg("--root").arg(root.folder()).args(["--dbpath", "/var/lib/rpm"]).args(arguments);
         command
     };
     let before = root.snapshot()?;
-    succeed(rpm(&["--install", "--nodeps", "--nosignature", "--ignorearch"]).arg(package))?;
+    for package in [older, package] {
+        succeed(rpm(&["--upgrade", "--nodeps", "--nosignature", "--ignorearch"]).arg(package))?;
+    }
     let installed = before.differences(&root.snapshot()?).len();
     ensure!(installed > 3, "rpm has installed {installed} files");
     succeed(&mut rpm(&["--verify", "--nodeps", name]))?;
@@ -59,5 +69,5 @@ fn around(root: &Root, package: &Path, name: &str, body: impl FnOnce() -> Result
     succeed(&mut rpm(&["--erase", "--nodeps", name]))?;
     let left = before.differences(&root.snapshot()?);
     ensure!(left.is_empty(), "after {name} was erased these remain: {}", left.join(", "));
-    Ok(format!("{installed} files and folders came and went"))
+    Ok(format!("{installed} files and folders came, were updated, and went"))
 }

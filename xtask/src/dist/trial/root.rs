@@ -21,10 +21,11 @@ const LEFT_OUT: [&str; 5] =
     ["/usr/share/doc/", "/usr/share/man/", "/usr/share/locale/", "/usr/share/info/", "/usr/share/lintian/"];
 
 /// Folders that every system has, also if no package of this root brings them.
-const FOLDERS: [&str; 16] = [
+const FOLDERS: [&str; 17] = [
     "dev",
     "etc/alternatives",
     "etc/ld.so.conf.d",
+    "etc/systemd/system/multi-user.target.wants",
     "proc",
     "root",
     "run",

@@ -6,6 +6,7 @@ use super::root::Root;
 use crate::capi;
 use anyhow::{Context, Result, ensure};
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 /// The program, its manual pages and its completions, `nc`, and the units. `link`: where the system has its `nc`.
@@ -32,6 +33,7 @@ pub(super) fn program(root: &Root, target: &Target, link: &str) -> Result<()> {
     ensure!(has_zsh, "the completions for zsh are missing");
     is_file(&folder.join("usr/lib/systemd/system/adieu-relay@.service"))?;
     alternatives(root, link)?;
+    enable(root)?;
     if is_native {
         let netcat = Runner::inside(folder.as_os_str(), "nc");
         adieu.answers(&netcat, &["-N"])?;
@@ -58,6 +60,12 @@ fn alternatives(root: &Root, link: &str) -> Result<()> {
     ensure!(other == "/usr/bin/env\n", "{link} leads to {other:?} beside another netcat");
     ensure!(leads_to()? == "/usr/bin/adieu\n", "{link} does not lead to adieu again");
     Ok(())
+}
+
+/// As `systemctl enable` does it, which is not in the root. That the link goes with the package is seen when the root is compared.
+fn enable(root: &Root) -> Result<()> {
+    let link = "etc/systemd/system/multi-user.target.wants/adieu-relay@web.service";
+    symlink("/usr/lib/systemd/system/adieu-relay@.service", root.folder().join(link)).context(link)
 }
 
 /// What the unit of the receiver starts receives a file. No systemd runs in the root, so its variables are given by hand.
