@@ -18,18 +18,27 @@ pub(super) fn make(plan: &Plan, steps: &mut Steps) {
     });
 }
 
-/// The files of the folder by name, without those in folders below it.
+/// All files by name, those in folders below too, but the file of sums itself.
 fn files(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
+    list(folder, "", &mut names)?;
+    names.retain(|name| name != NAME);
+    names.sort();
+    Ok(names)
+}
+
+fn list(folder: &Path, below: &str, names: &mut Vec<String>) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name().into_string().ok().context("our files have names in ASCII")?;
-        if entry.file_type()?.is_file() && name != NAME {
+        let name = format!("{below}{name}");
+        if entry.file_type()?.is_dir() {
+            list(&entry.path(), &format!("{name}/"), names)?;
+        } else {
             names.push(name);
         }
     }
-    names.sort();
-    Ok(names)
+    Ok(())
 }
 
 fn sums(folder: &Path, names: &[String]) -> Result<String> {
@@ -50,10 +59,13 @@ mod tests {
     fn each_file_has_its_sum() {
         let folder = tempfile::tempdir().expect("there is room");
         fs::write(folder.path().join("empty"), "").expect("there is room");
+        fs::write(folder.path().join(NAME), "those of before").expect("there is room");
         fs::create_dir(folder.path().join("container")).expect("there is room");
+        fs::write(folder.path().join("container/adieu"), "").expect("there is room");
         let names = files(folder.path()).expect("it can be listed");
-        assert_eq!(names, ["empty"]);
-        let expected = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  empty\n";
+        assert_eq!(names, ["container/adieu", "empty"]);
+        let of_nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let expected = format!("{of_nothing}  container/adieu\n{of_nothing}  empty\n");
         assert_eq!(sums(folder.path(), &names).expect("it has sums"), expected);
     }
 }
