@@ -40,6 +40,7 @@ fn fill(plan: &Plan, folder: &Path) -> Result<()> {
     let tree = Tree { below: folder };
     tree.put("adieu", &fs::read(plan.program(native))?, 0o755)?;
     tree.copy(Path::new(PARTS[1].0), "ca-certificates.crt")?;
+    tree.copy(Path::new("/usr/share/doc/ca-certificates/copyright"), "ca-certificates.copyright")?;
     tree.copy(&plan.third_party(native), "THIRD-PARTY")?;
     let root = root()?;
     for name in ["LICENSE-MIT", "LICENSE-APACHE", "packaging/container/Containerfile"] {
