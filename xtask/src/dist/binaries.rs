@@ -12,7 +12,9 @@ use super::trial::root::succeed;
 use super::{Plan, mebibytes};
 use crate::parts::{CARGO, Part, RUST, RUSTC};
 use crate::{cargo, root};
+use adieu_testkit::places;
 use anyhow::{Context, Result, bail, ensure};
+use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs};
@@ -63,6 +65,7 @@ fn try_it(target: &Target, program: &Path) -> Result<String> {
         .context("without roots it must say how to do without")?;
     runner.transfers(folder.path()).context("a transfer with a passphrase, where there is no /dev")?;
     finds_names_by_itself(folder.path(), &runner)?;
+    finds_names_by_dns(folder.path(), &runner)?;
     Ok(format!("{said} in an empty root"))
 }
 
@@ -86,6 +89,50 @@ fn finds_names_by_itself(root: &Path, runner: &Runner) -> Result<()> {
         .refuse(&["connect", "no-such-name.invalid:1"], 3, "no-such-name")
         .context("a name that nobody has")?;
     runner.refuse(&["connect", "127.0.0.1:no-such-service"], 2, "no-such-service").context("a service")
+}
+
+/// A name is asked of the server in /etc/resolv.conf, and gets what that file says is put behind it.
+fn finds_names_by_dns(root: &Path, runner: &Runner) -> Result<()> {
+    let server = UdpSocket::bind((places::own_loopback(), 53)).context("a port for a name server")?;
+    let address = server.local_addr()?.ip();
+    // It ends with this task.
+    std::thread::spawn(move || {
+        let mut query = [0; 512];
+        while let Ok((length, client)) = server.recv_from(&mut query) {
+            if let Some(answer) = answer(&query[..length]) {
+                let _ = server.send_to(&answer, client);
+            }
+        }
+    });
+    fs::write(root.join("etc/resolv.conf"), format!("nameserver {address}\nsearch known.invalid\n"))?;
+    runner
+        .refuse(&["connect", "host.known.invalid:1"], 3, "ECONNREFUSED")
+        .context("a name that DNS knows")?;
+    runner
+        .refuse(&["connect", "host:1"], 3, "ECONNREFUSED")
+        .context("a name in the domain that is searched")?;
+    runner
+        .refuse(&["connect", "other.invalid:1"], 3, "other.invalid")
+        .context("a name that DNS does not know")
+}
+
+/// What a name server says that knows one name, whose address is 127.0.0.1. Source: RFC 1035, section 4.1.
+fn answer(query: &[u8]) -> Option<Vec<u8>> {
+    const HEADER: usize = 12;
+    const KNOWN: &[u8] = b"\x04host\x05known\x07invalid\x00";
+    const A: [u8; 2] = [0, 1];
+    let name = query.get(HEADER..)?.iter().position(|byte| *byte == 0)? + 1;
+    let question = query.get(HEADER..HEADER + name + 4)?;
+    let is_known = question[..name].eq_ignore_ascii_case(KNOWN);
+    let has_address = is_known && question[name..name + 2] == A;
+    // The query's number; a response, with recursion; whether there is such a name; one question, and its answer.
+    let mut answer = query[..2].to_vec();
+    answer.extend([0x81, if is_known { 0x80 } else { 0x83 }, 0, 1, 0, u8::from(has_address), 0, 0, 0, 0]);
+    answer.extend(question);
+    if has_address {
+        answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 127, 0, 0, 1]);
+    }
+    Some(answer)
 }
 
 /// Builds the program of a target.
@@ -179,6 +226,23 @@ pub(super) fn names_no_folder(file: &Path, folders: &[(PathBuf, String)]) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_server_knows_one_name() {
+        let query = |name: &[u8], kind: u8| {
+            let mut query = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00".to_vec();
+            query.extend(name);
+            query.extend([0, kind, 0, 1]);
+            query
+        };
+        let known = answer(&query(b"\x04HOST\x05known\x07invalid\x00", 1)).expect("a query");
+        assert!(known.starts_with(b"\x12\x34\x81\x80\x00\x01\x00\x01") && known.ends_with(&[127, 0, 0, 1]));
+        let of_ipv6 = answer(&query(b"\x04host\x05known\x07invalid\x00", 28)).expect("a query");
+        assert!(of_ipv6.starts_with(b"\x12\x34\x81\x80\x00\x01\x00\x00"), "{of_ipv6:?}");
+        let unknown = answer(&query(b"\x04host\x00", 1)).expect("a query");
+        assert!(unknown.starts_with(b"\x12\x34\x81\x83\x00\x01\x00\x00"), "{unknown:?}");
+        assert!(answer(b"").is_none() && answer(&query(b"\x04host", 1)[..17]).is_none());
+    }
 
     #[test]
     fn a_folder_that_is_named_is_found() {
