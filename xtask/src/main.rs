@@ -85,8 +85,14 @@ fn main() -> ExitCode {
     }
 }
 
+/// Where the workspace is, for a task that is to work on a copy of the one that it was built in.
+const ELSEWHERE: &str = "ADIEU_XTASK_WORKSPACE";
+
 /// The workspace's directory.
 fn root() -> Result<PathBuf> {
+    if let Some(elsewhere) = std::env::var_os(ELSEWHERE) {
+        return Ok(elsewhere.into());
+    }
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     Ok(here.parent().context("xtask stands in the workspace")?.to_owned())
 }

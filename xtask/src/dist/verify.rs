@@ -4,13 +4,12 @@
 
 use super::Plan;
 use super::steps::Steps;
-use super::trial::root::succeed;
-use crate::{cargo, root};
+use crate::{ELSEWHERE, root};
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::{env, fs};
 
 pub(super) fn make(plan: &Plan, steps: &mut Steps) {
     steps.run("everything is made again elsewhere", || {
@@ -20,8 +19,13 @@ pub(super) fn make(plan: &Plan, steps: &mut Steps) {
         copy_sources(&sources)?;
         make_again(plan, &sources)?;
         let out = plan.out.strip_prefix(root()?).context("target/dist is in the workspace")?;
-        let count = compare(&plan.out, &sources.join(out))?;
-        Ok(format!("the same bytes in {count} files"))
+        match compare(&plan.out, &sources.join(out)) {
+            Ok(count) => Ok(format!("the same bytes in {count} files")),
+            Err(error) => {
+                let _ = place.keep();
+                bail!("{error}\nthe second build is kept, in {}", sources.display())
+            }
+        }
     });
 }
 
@@ -47,27 +51,26 @@ fn copy_sources(to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// This task, as the copy has it.
+/// This task, for the copy.
 fn make_again(plan: &Plan, sources: &Path) -> Result<()> {
-    let cargo = cargo()?.get_program().to_owned();
     let mut command = Command::new("sh");
-    command.args(["-c", "umask 077; exec \"$@\"", "sh"]).arg(cargo).args(["xtask", "dist", "--no-trial"]);
+    command
+        .args(["-c", "umask 077; exec \"$@\"", "sh"])
+        .arg(env::current_exe()?)
+        .args(["dist", "--no-trial"]);
     for target in &plan.targets {
         command.args(["--target", target.name]);
     }
     command
         .current_dir(sources)
+        .env(ELSEWHERE, sources)
         .env("SOURCE_DATE_EPOCH", plan.epoch.to_string())
         .env("TZ", "Pacific/Chatham")
         .env("LC_ALL", "C.UTF-8")
         .env_remove("CARGO_TARGET_DIR");
-    // What a package's manifest says to cargo is of the folder that we were built in.
-    for (name, _) in std::env::vars_os() {
-        if name.as_encoded_bytes().starts_with(b"CARGO_PKG_") || name == "CARGO_MANIFEST_DIR" {
-            command.env_remove(name);
-        }
-    }
-    succeed(&mut command)
+    let status = command.stdin(Stdio::null()).status().context("sh does not start")?;
+    ensure!(status.success(), "the second build has failed: {status}");
+    Ok(())
 }
 
 /// How many files both folders have, with the same bytes.
