@@ -49,10 +49,14 @@ fn systemd_reads_every_unit_without_a_complaint() {
 fn every_service_is_hardened() {
     let Some(program) = systemd_analyze("every_service_is_hardened") else { return };
     let (_folder, copies) = instances();
+    let readme = crate::root().expect("the workspace is there").join("packaging/README.md");
+    let readme = fs::read_to_string(readme).expect("it can be read");
     let is_service = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "service");
     for service in copies.iter().filter(is_service) {
         let exposure = exposure(&program, service);
         assert!(exposure <= EXPOSURE, "{}: exposure {exposure} of 100", service.display());
+        let said = format!("| {}.{} |", exposure / 10, exposure % 10);
+        assert!(readme.contains(&said), "packaging/README.md does not say {said} of {}", service.display());
     }
 }
 
