@@ -1,7 +1,7 @@
 //! `adieu relay` with several upstreams, with bounds on its clients, and with metrics, as its command line asks for them.
 
 use crate::relay::{Relay, accept, refusing, upstream};
-use crate::{BOUND, run, text, until};
+use crate::{BOUND, Server, run, text, until};
 use adieu_testkit::waits::is_reset;
 use serde_json::Value;
 use std::io::{Read, Write};
@@ -47,6 +47,15 @@ fn clients_take_turns_or_keep_their_upstream_and_one_that_is_down_is_told() {
     let relay = Relay::start(&[&one.1, &two.1], &["--balance", "hash"]);
     let served: Vec<u8> = (0..6).map(|_| byte_of(&relay.server.connect())).collect();
     assert!(served.windows(2).all(|two| two[0] == two[1]), "{served:?}");
+}
+
+#[test]
+fn an_upstream_that_is_not_trusted_is_told_with_the_option_that_trusts_it() {
+    let upstream = Server::start_at("tls://127.0.0.1:0", &["--self-signed", "--keep-open"]);
+    let mut relay = Relay::start(&[&upstream.address], &["--report", "none"]);
+    relay.server.connect_in_vain();
+    let said = relay.server.line_with("is down");
+    assert!(said.contains("use --pin sha256:"), "{said}");
 }
 
 #[test]

@@ -258,8 +258,9 @@ impl UpstreamError {
         }
     }
 
-    /// The sentence, with the settings in it called so.
-    pub(crate) fn sentence(&self, name: impl Fn(Setting) -> &'static str) -> String {
+    /// The sentence that it is displayed as, with the settings in it called as the reader knows them: a command line calls them by
+    /// its options.
+    pub fn sentence(&self, name: impl Fn(Setting) -> &'static str) -> String {
         match self {
             Self::Connect(error) => {
                 format!("cannot connect to {}: {}", error.endpoint(), error.cause().words().called(name))

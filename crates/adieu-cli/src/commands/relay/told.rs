@@ -185,10 +185,12 @@ impl Told {
                 let text = format!("fault on purpose: {}", fault_in_words(injected));
                 said::about(Some(*id), || self.printer.say_of_connection(&text));
             }
-            RelayEvent::UpstreamFailed { id, error, .. } => self.step(Some(*id), || error.to_string()),
+            RelayEvent::UpstreamFailed { id, error, .. } => {
+                self.step(Some(*id), || error.sentence(hints::option));
+            }
             RelayEvent::Draining { open, grace } => service_manager::stopping(*open, *grace),
             RelayEvent::UpstreamDown { relay, upstream, error, left_alone } => {
-                let left_alone = in_words(*left_alone);
+                let (left_alone, error) = (in_words(*left_alone), error.sentence(hints::option));
                 self.at(&format!(
                     "relay {relay}: upstream {upstream} is down, and is left alone for {left_alone}: {error}"
                 ));
