@@ -15,7 +15,11 @@ use std::net::Ipv6Addr;
 /// Our input was given up by default while it was still open.
 const INPUT_GIVEN_UP: &str = "the peer had ended its side, and stdin was open and silent for 2 s: --input-grace none waits for its end, --input-grace 2s takes such a silence for its end";
 
-const SHORTER_PATH: &str = "go nearer with cd, and give a relative path";
+/// For the path of a Unix socket that is too long.
+pub(crate) const SHORTER_PATH: &str = "go nearer with cd, and give a relative path";
+
+/// For port 0, which nobody can connect to.
+pub(crate) const PORT_OF_SERVER: &str = "give the port that the server listens on";
 
 /// How a user of the command line calls a setting that the library names.
 pub(crate) fn option(setting: Setting) -> &'static str {
@@ -169,7 +173,7 @@ fn for_endpoint(endpoint: Option<&Endpoint>) -> Option<&'static str> {
     match endpoint {
         Some(
             Endpoint::Tcp { port: 0, .. } | Endpoint::Tls { port: 0, .. } | Endpoint::Udp { port: 0, .. },
-        ) => Some("give the port that the server listens on"),
+        ) => Some(PORT_OF_SERVER),
         Some(Endpoint::Unix { .. }) => Some(SHORTER_PATH),
         // What is wrong is said.
         Some(Endpoint::UnixAbstract { .. }) => None,

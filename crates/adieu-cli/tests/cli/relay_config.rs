@@ -215,6 +215,26 @@ fn what_an_upstream_lacks_now_is_a_warning() {
     assert!(said.ends_with("adieu: 1 relay, and nothing is wrong, but there are 2 warnings\n"), "{said}");
 }
 
+#[test]
+fn what_no_socket_can_be_called_is_found() {
+    let long = format!("unix:/{}", "x".repeat(200));
+    let refused = |args: &[&str], said: &str| {
+        let output = run(&[&["relay"], args].concat(), b"");
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(said), "{args:?}: {}", text(&output.stderr));
+    };
+    for check in [&["--check"][..], &[]] {
+        let path = [&["127.0.0.1:0", &long], check].concat();
+        refused(&path, "xxx: the path has 201 bytes, and a Unix socket's has at most ");
+        let port = [&["127.0.0.1:0", "127.0.0.1:0"], check].concat();
+        refused(&port, "cannot connect to 127.0.0.1:0: port 0 cannot be connected to");
+    }
+    refused(&[&long, "127.0.0.1:9", "--check"], "cannot listen on unix:/xxx");
+    let config = Config::of(&relay("127.0.0.1:8000", &long));
+    let said = text(&config.check().stderr);
+    assert!(said.contains("line 3: ") && said.contains("the path has 201 bytes"), "{said}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn an_interface_that_is_not_there_is_found() {

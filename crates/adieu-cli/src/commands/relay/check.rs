@@ -4,7 +4,7 @@
 //! Nothing is created, written or connected to. That a port is taken is not looked for: most often by the relay itself, which runs.
 
 use super::config_file::Wrong;
-use super::described::Described;
+use super::described::{Described, unix_name_error};
 use super::names::{self, Unresolved};
 use super::plan::{Origin, Plan};
 use super::together::{is_of_this_machine, upstreams};
@@ -165,6 +165,9 @@ fn can_be_made_in(directory: &Path) -> io::Result<()> {
 
 /// Why nobody can listen there. `None`: nothing is known against it.
 fn cannot_listen(endpoint: &Endpoint) -> Option<String> {
+    if let Some(error) = unix_name_error(endpoint) {
+        return Some(error.to_string());
+    }
     match endpoint {
         Endpoint::Tcp { host, .. } | Endpoint::Tls { host, .. } if host.is_empty() => None,
         Endpoint::Tcp { host, port } | Endpoint::Tls { host, port } => match host.parse::<IpAddr>() {

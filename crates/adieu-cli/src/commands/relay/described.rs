@@ -5,15 +5,18 @@
 use super::arguments::Args;
 use super::config_file::Lines;
 use super::{foreign, service_manager};
+use crate::hints;
 use crate::no_plan::NoPlan;
 use crate::options::access::{Access, NOT_OF_A_NETWORK};
 use crate::options::{connecting_endpoint, listening_or_passed_endpoint};
 use adieu::tls::{Fingerprint, ServerConfig};
 use adieu::{
-    Address, ConnectOptions, Endpoint, IpVersion, Limits, ListenOptions, RelayOptions, SocketOptions,
+    Address, ConnectOptions, Endpoint, EndpointError, IpVersion, Limits, ListenOptions, RelayOptions,
+    SocketOptions,
 };
 use adieu_relay::{Admission, RelayConfig, Routes, Upstream};
 use std::ffi::OsString;
+use std::io;
 use std::time::Duration;
 
 /// One relay.
@@ -60,6 +63,9 @@ impl Described {
         let to: Vec<Endpoint> =
             to.iter().map(|word| understood(word, connecting_endpoint)).collect::<Result<_, NoPlan>>()?;
         let routes = args.front.routes()?;
+        for upstream in to.iter().chain(routes.iter().map(|(_, to)| to)) {
+            ensure_connectable(upstream)?;
+        }
         if to.is_empty() && routes.is_empty() {
             return Err(NoPlan::refused("the upstream is missing: write it after the endpoint to listen on"));
         }
@@ -116,6 +122,35 @@ impl Described {
         let (version, shares_port) = (args.socket.version(), args.reuse_port);
         let interface = args.socket.interface().map(str::to_owned);
         Ok(Self { config, is_everywhere, access, made, version, shares_port, interface, lines: None })
+    }
+}
+
+/// Refuses an upstream that nobody can ever connect to. The relay would start, and reset each of its clients.
+fn ensure_connectable(upstream: &Endpoint) -> Result<(), NoPlan> {
+    let refused = |why: &dyn std::fmt::Display, hint: Option<&str>| {
+        let (why, hint) = (format!("cannot connect to {upstream}: {why}"), hint.map(str::to_owned));
+        Err(NoPlan::Refused { why, hint })
+    };
+    match upstream {
+        Endpoint::Tcp { port: 0, .. } | Endpoint::Tls { port: 0, .. } => {
+            refused(&EndpointError::PortZero, Some(hints::PORT_OF_SERVER))
+        }
+        _ => match unix_name_error(upstream) {
+            Some(error) => {
+                let is_path = matches!(upstream, Endpoint::Unix { .. });
+                refused(&error, Some(hints::SHORTER_PATH).filter(|_| is_path))
+            }
+            None => Ok(()),
+        },
+    }
+}
+
+/// Why no socket can have the path or the abstract name of a Unix endpoint.
+pub(super) fn unix_name_error(endpoint: &Endpoint) -> Option<io::Error> {
+    match endpoint {
+        Endpoint::Unix { path } => adieu_os::unix_address(path).err(),
+        Endpoint::UnixAbstract { name } => adieu_os::abstract_address(name).err(),
+        _ => None,
     }
 }
 
