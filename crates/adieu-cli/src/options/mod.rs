@@ -6,6 +6,7 @@ pub(crate) mod durations;
 pub(crate) mod exchange;
 pub(crate) mod foreign;
 pub(crate) mod front;
+pub(crate) mod own_file;
 pub(crate) mod proxy;
 pub(crate) mod rate;
 pub(crate) mod reporting;

@@ -2,8 +2,9 @@
 //!
 //! Nothing is opened here: the printer opens the report's file once the plan is complete.
 
+use super::own_file::own_file;
 use crate::parsing::rules::{Rules, With};
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, PathBufValueParser, TypedValueParser};
 use clap::{ArgAction, Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -20,6 +21,7 @@ pub(crate) struct Reporting {
     ///
     /// The file is replaced. A service (--keep-open, or receive --retry) appends to it.
     #[arg(long, value_name = "FILE", env = "ADIEU_REPORT_FILE", hide_env_values = true,
+          value_parser = PathBufValueParser::new().try_map(own_file),
           add = Rules::new().also_over_udp().meaningless_with(&[With::Value("report", "none")]))]
     pub(crate) report_file: Option<PathBuf>,
 

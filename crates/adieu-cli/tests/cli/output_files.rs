@@ -42,6 +42,27 @@ fn a_listener_that_serves_nobody_leaves_its_output_file_as_it_is() {
 }
 
 #[test]
+fn a_dash_is_not_silently_a_file_of_that_name() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    for args in [
+        &["relay", "127.0.0.1:0", "127.0.0.1:9", "--log", "-"][..],
+        &["relay", "127.0.0.1:0", "127.0.0.1:9", "--port-file", "-"],
+        &["listen", "127.0.0.1:0", "--output", "-", "--connect-timeout", "1ms"],
+        &["connect", "127.0.0.1:9", "--report-file", "-"],
+        &["receive", "127.0.0.1:0", "--port-file", "-", "--connect-timeout", "1ms"],
+    ] {
+        let output = adieu(args).current_dir(directory.path()).output().expect("the built binary starts");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+        assert!(
+            said.contains("'-' is not a file: ") && said.contains("./- for a file of this name"),
+            "{said}"
+        );
+    }
+    assert_eq!(std::fs::read_dir(directory.path()).expect("it is there").count(), 0);
+}
+
+#[test]
 fn a_client_whose_handshake_fails_empties_no_output_file() {
     let directory = tempfile::tempdir().expect("a directory can be made");
     let (path, name) = precious(&directory);

@@ -4,13 +4,14 @@ use crate::options::access::AccessOptions;
 use crate::options::durations::{Grace, grace, limit_or_none};
 use crate::options::exchange::{Exchange, ExecRule};
 use crate::options::front::AcceptProxyOptions;
+use crate::options::own_file::own_file;
 use crate::options::reporting::Reporting;
 use crate::options::timers::Silence;
 use crate::options::tls::ListenTls;
 use crate::options::{FirstClient, Shared};
 use crate::parsing::rules::{CommandSide, Rules, With};
 use clap::ArgAction;
-use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
+use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, PathBufValueParser, TypedValueParser};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -64,6 +65,7 @@ pub(crate) struct Args {
         conflicts_with = "exec",
         env = "ADIEU_OUTPUT",
         hide_env_values = true,
+          value_parser = PathBufValueParser::new().try_map(own_file),
           add = Rules::new().also_over_udp())]
     pub(super) output: Option<PathBuf>,
 
@@ -103,6 +105,7 @@ pub(crate) struct Args {
 
     /// Write the port, or the path of a Unix socket, to this file once adieu listens
     #[arg(long, value_name = "FILE", env = "ADIEU_PORT_FILE", hide_env_values = true,
+          value_parser = PathBufValueParser::new().try_map(own_file),
           add = Rules::new().also_over_udp())]
     pub(super) port_file: Option<PathBuf>,
 

@@ -4,6 +4,7 @@ use crate::options::access::AccessOptions;
 use crate::options::admission::AdmissionOptions;
 use crate::options::durations::{Grace, grace, limit};
 use crate::options::front::FrontOptions;
+use crate::options::own_file::own_file;
 use crate::options::reporting::Reporting;
 use crate::options::socket::SocketOptions;
 use crate::options::tls::RelayTls;
@@ -12,7 +13,9 @@ use crate::parsing::raw_words;
 use crate::parsing::rules::{CommandSide, Rules};
 use adieu_relay::Faults;
 use clap::ArgAction;
-use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, Resettable};
+use clap::builder::{
+    BoolishValueParser, NonEmptyStringValueParser, PathBufValueParser, Resettable, TypedValueParser,
+};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -63,7 +66,8 @@ pub(crate) struct Args {
     pub(super) check: bool,
 
     /// Append a line of JSON for each connection to this file (docs/relay-log.schema.json)
-    #[arg(long, value_name = "FILE", env = "ADIEU_LOG", hide_env_values = true, help_heading = "Reporting")]
+    #[arg(long, value_name = "FILE", env = "ADIEU_LOG", hide_env_values = true, help_heading = "Reporting",
+          value_parser = PathBufValueParser::new().try_map(own_file))]
     pub(super) log: Option<PathBuf>,
 
     /// Time limit for connecting to an upstream, and for each TLS handshake [default: 30s]
@@ -102,7 +106,8 @@ pub(crate) struct Args {
     pub(super) grace: Grace,
 
     /// Write the port, or the path of a Unix socket, to this file once adieu listens
-    #[arg(long, value_name = "FILE", env = "ADIEU_PORT_FILE", hide_env_values = true)]
+    #[arg(long, value_name = "FILE", env = "ADIEU_PORT_FILE", hide_env_values = true,
+          value_parser = PathBufValueParser::new().try_map(own_file))]
     pub(super) port_file: Option<PathBuf>,
 
     /// Break connections on purpose, to test a program that connects through this relay: fin, rst, stall, and others, such as

@@ -1,13 +1,14 @@
 //! The options that `send` and `receive` share, as they were written.
 
 use crate::options::FirstClient;
+use crate::options::own_file::own_file;
 use crate::options::proxy::ProxyOptions;
 use crate::options::rate::Rate;
 use crate::options::retry;
 use crate::options::socket::Source;
 use crate::options::tls::EitherTls;
 use crate::parsing::rules::{CommandSide, Rules};
-use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
+use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, PathBufValueParser, TypedValueParser};
 use clap::{ArgAction, Args};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -70,6 +71,7 @@ pub(crate) struct Transfer {
 
     /// When listening: write the port, or the path of a Unix socket, to this file once adieu listens
     #[arg(long, value_name = "FILE", env = "ADIEU_PORT_FILE", hide_env_values = true,
+          value_parser = PathBufValueParser::new().try_map(own_file),
           add = Rules::new().of_side(CommandSide::Listens))]
     pub(crate) port_file: Option<PathBuf>,
 

@@ -30,6 +30,7 @@ use self::written::{Word, Written};
 use super::arguments::Args;
 use crate::no_plan::NoPlan;
 use crate::options::endpoint_of_metrics;
+use crate::options::own_file::own_file;
 use crate::parsing;
 use adieu::describe_error;
 use clap::builder::Resettable;
@@ -166,6 +167,9 @@ impl ConfigFile {
                 "relay" => file.relays = reader.relays(value),
                 "log" => {
                     file.log = reader.text_of("log", "relay.jsonl", value).map(PathBuf::from);
+                    if let Some(Err(error)) = file.log.clone().map(own_file) {
+                        reader.wrong.push(Wrong::of_key("log", line, &error.to_string()));
+                    }
                     file.lines.log = Some(line);
                 }
                 "metrics" => {
