@@ -159,9 +159,9 @@ pub enum RelaySide {
 pub enum EndedBy {
     /// Who connected to the relay.
     Client,
-    /// Whom the relay connected to, or was to.
+    /// Whom the relay connected to, or could not connect to, in time or at all.
     Upstream,
-    /// The relay itself: a limit in time or number, a rule of its own, a fault on purpose, a shutdown, a failure of its system.
+    /// The relay itself: a time limit of an open connection, a limit in number, a rule of its own, a fault on purpose, a shutdown, a failure of its system.
     Relay,
 }
 

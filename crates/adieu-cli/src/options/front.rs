@@ -66,7 +66,8 @@ pub(crate) struct FrontOptions {
           value_parser = NonEmptyStringValueParser::new(), add = Rules::new().names_endpoints())]
     route: Vec<String>,
 
-    /// With --route: wait at most this long for the name that a client asks for; a client without one goes to TO
+    /// With --route: wait at most this long for the name that a client asks for. A client without one goes to TO; one whose
+    /// ClientHello is not whole by then is reset
     #[arg(long, value_name = "DURATION", default_value = "3s", env = "ADIEU_ROUTE_TIMEOUT", hide_env_values = true,
           value_parser = limit, help_heading = "Time limits")]
     route_timeout: Duration,
