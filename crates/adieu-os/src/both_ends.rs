@@ -1,6 +1,7 @@
-//! What the two ends of an exchange have in common on every system; how they are read and written is each system's own.
+//! The types of an exchange's two ends, [`Input`] and [`Output`], as far as they are the same on every system. How they are read and
+//! written is in each system's folder.
 //!
-//! What is hidden in their documentation is for the data path. Users make them and give them away.
+//! Users make these values and give them away. The hidden methods are for the data path.
 
 use super::ends::{Input, Output, Sink};
 use crate::closes::Closes;

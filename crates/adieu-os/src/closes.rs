@@ -1,4 +1,4 @@
-//! When standard output is closed before the end of the process.
+//! When standard output is closed before the process ends.
 
 /// Whether standard output is closed after a peer's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Datagrams, where every system has the same calls. What is told of lost ones is each system's own.
+//! The calls for datagrams that are the same on every system. How lost datagrams are reported is in each system's folder.
 
 use socket2::{MaybeUninitSlice, SockAddr, SockRef};
 use std::io;

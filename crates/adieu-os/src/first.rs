@@ -1,4 +1,4 @@
-//! What an input gives first, read before there is a connection: for what goes with a SYN.
+//! The first bytes of an input, read before there is a connection, so that they can go with a SYN (Fast Open).
 
 use crate::ends::Input;
 use crate::{AsPollable, WaitEnd};

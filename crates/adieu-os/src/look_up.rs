@@ -1,4 +1,4 @@
-//! What is asked of the resolver, where more is asked than the addresses of a name.
+//! Questions to the resolver beyond the addresses of a name.
 
 /// What [`look_up_as`](crate::look_up_as) asks the resolver for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -1,4 +1,5 @@
-//! What neither Windows nor a Unix system that we know nothing of tells of a connection beside its samples.
+//! Empty answers for Windows and for Unix systems that adieu does not know: these report nothing of a connection beside its
+//! samples.
 
 use socket2::SockRef;
 use std::io;

@@ -1,7 +1,7 @@
-//! The memory of connections that are over goes back to the system once a crowd of them has left.
+//! Returns the memory of ended connections to the system once many of them have left.
 //!
-//! Buffers of TLS are large, and the allocator keeps what lies between those that are still in use. A service that once had many
-//! connections would keep their memory for good.
+//! TLS buffers are large, and the allocator keeps free memory that lies between blocks in use. Without this, a service that once had many
+//! connections would keep their memory for ever.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

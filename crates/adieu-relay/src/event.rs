@@ -1,4 +1,4 @@
-//! What is told of a relay while it runs.
+//! The events of a running relay, for its observer.
 
 use crate::admission::TurnedAway;
 use crate::proxy_protocol::ProxyError;

@@ -1,5 +1,5 @@
-//! What a relay finds out about a client before it chooses an upstream, and what it tells the upstream of it: headers of the PROXY
-//! protocol on both sides, and the name that a client of TLS asks for.
+//! The front of a session: what the relay learns about a client before it chooses an upstream, and what it passes on about the client.
+//! These are the headers of the PROXY protocol on both sides, and the server name (SNI) that a TLS client asks for.
 
 use crate::proxy_protocol::{AcceptProxy, Header, ProxyVersion, Subject, Tls, Tlv};
 use crate::routes::{ClientHello, NamePattern, RouteError, best};

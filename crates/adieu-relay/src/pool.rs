@@ -1,8 +1,8 @@
-//! The tasks of a worker's sessions, which are used again.
+//! A worker's pool of session tasks, which are used again.
 //!
-//! What tokio allocates for a task is more aligned than what glibc keeps for each thread, so a new one costs as much as twenty other
-//! allocations. A task whose session has ended waits for the next one instead of ending, as long as few wait already: after a
-//! crowd, the memory of the others goes back.
+//! tokio aligns a task more strictly than glibc's cache for each thread serves, so a new task costs as much as twenty other
+//! allocations. A task whose session has ended therefore waits for the next session, unless many tasks wait already: after
+//! a crowd has left, the memory of the others is freed.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;

@@ -1,4 +1,5 @@
-//! New settings for a service that runs: no connection ends by it, and a socket whose relay stays never stops listening.
+//! Changes the settings of a running service. No connection ends because of it, and the socket of a relay that stays never stops
+//! listening.
 
 use crate::config::{RelayConfig, RelayError};
 use crate::event::RelayEvent;

@@ -1,10 +1,10 @@
-//! How many connections there are descriptors for.
+//! How many connections the free descriptors suffice for.
 //!
-//! A client that was accepted and for whose upstream there is no descriptor would have to be reset. So a worker accepts nobody
-//! while there are as many connections as the descriptors suffice for: further clients wait in the backlog. The count is taken
-//! before a worker waits for its next client, so each of them may be one client ahead; descriptors for those are kept back, and so
-//! are some for pipes, names and metrics. Where they are short all the same, because others in the process took them, connecting to
-//! an upstream is tried again until there are some.
+//! A client has to be reset if it was accepted and there is no descriptor for its upstream. So a worker accepts nobody
+//! while the number of connections is at this bound: further clients wait in the backlog. The count is taken
+//! before a worker waits for its next client, so each worker may be one client ahead. Descriptors for these clients are reserved, and
+//! some more for pipes, names and metrics. If descriptors run out all the same, because others in the process took them, the relay
+//! tries to connect again until there are some.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

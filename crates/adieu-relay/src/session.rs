@@ -1,6 +1,6 @@
-//! One client, from its being accepted to the end of both sides.
+//! A session serves one client, from the accept to the end of both sides.
 //!
-//! Whatever goes wrong before the two sides are joined resets the client: it must not take silence for an answer.
+//! Whatever goes wrong before the two sides are joined resets the client, so that it does not take silence for an answer.
 
 use crate::admission::{Place, TurnedAway};
 use crate::crowd;

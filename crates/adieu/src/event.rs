@@ -1,4 +1,4 @@
-//! The steps of a connection, told to an observer as they happen.
+//! The steps of a connection, reported to an observer as they happen.
 
 use crate::{Address, AttemptError, FastOpen, Report};
 use adieu_proto::{Fault, LocalEnd};

@@ -1,4 +1,4 @@
-//! The calls that tell of the end of a connection. What they tell is decided in `told`.
+//! The system calls that report how a connection ended. `told` decides what their results mean.
 
 use crate::told::{self, Answer, Asks, Told};
 use crate::{SampleContext, TcpFacts};

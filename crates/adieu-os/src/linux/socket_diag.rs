@@ -1,4 +1,4 @@
-//! The kernel's list of sockets: what is asked and what it answers is octets here.
+//! The kernel's list of sockets (inet_diag). Requests and answers are raw octets here.
 
 use rustix::io::Errno;
 use rustix::net::{

@@ -1,7 +1,6 @@
-//! What Prometheus is told: counters of what has happened, from the [events](RelayEvent), and gauges of what is, from the
-//! [handle](Handle) when somebody asks.
+//! Metrics for Prometheus: counters from the [events](RelayEvent), and gauges from the [handle](Handle) at each scrape.
 //!
-//! Labels have few values: what the relay is called, the upstream as it was configured, and words. No client's address is one.
+//! Labels have few values: the relay's name, the upstream as it was configured, and fixed words. No label has a client's address.
 //!
 //! | metric | type | labels |
 //! | --- | --- | --- |

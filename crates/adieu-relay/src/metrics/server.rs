@@ -1,10 +1,10 @@
-//! The metrics over HTTP: each request is answered with the text as it is then, and its connection ended properly.
+//! Serves the metrics over HTTP: answers each request with the current text, and ends its connection properly.
 //!
-//! It is served by a thread of its own, and not by the workers: whoever asks too often takes nothing from the relay but what the
-//! text costs. It answers one request on each connection (RFC 9112, section 9.6: `Connection: close`).
+//! The server has a thread of its own, so frequent scrapes cost the workers only the making of the text.
+//! It answers one request on each connection (RFC 9112, section 9.6: `Connection: close`).
 //!
-//! Places are few, and nobody can keep them from a client that asks: if all are taken, the one that has been without a request for the
-//! longest time is reset.
+//! There are few places for connections, and silent clients cannot block them: if all are taken, the server resets the connection that
+//! has been without a request for the longest time.
 
 use super::Metrics;
 use crate::service::Handle;

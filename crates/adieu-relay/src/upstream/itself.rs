@@ -1,5 +1,5 @@
-//! Where a relay listens, so that it does not connect to itself: each client would make another, until nothing is left to make
-//! them of.
+//! Finds upstream addresses that lead back to the relay itself. If the relay connected to itself, each client would make another, until
+//! descriptors run out.
 
 use adieu::{Endpoint, Listener};
 use std::net::{IpAddr, SocketAddr, UdpSocket};

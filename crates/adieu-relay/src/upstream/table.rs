@@ -1,4 +1,4 @@
-//! The table of the upstreams: who is given the next client. No sockets, no clock, no lock: time is an argument.
+//! The table of the upstreams, which picks the one for the next client. It has no sockets, no clock and no lock: time is an argument.
 
 use super::balance::{Balance, affinity, hash_of};
 use super::health::{FULL, Health, HealthChange, State};

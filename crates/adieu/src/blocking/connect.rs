@@ -1,6 +1,4 @@
-//! Connecting, waited for with poll.
-//!
-//! What there is to do is [`Connecting`]'s to say and to do; here is nothing but the wait for it.
+//! Connecting on the blocking face: the wait with `poll`. [`Connecting`] does everything else.
 
 use super::wait::write;
 use crate::Options;

@@ -1,6 +1,6 @@
-//! Listening, waited for with poll.
+//! Listening on the blocking face: the wait for a client with `poll`.
 //!
-//! Binding and accepting are [`Listening`]'s, which the tokio face shares; here is nothing but the wait for a client.
+//! [`Listening`] binds and accepts. The tokio face shares it.
 
 use crate::listening::Listening;
 use crate::os::{self, AsPollable, Watch};

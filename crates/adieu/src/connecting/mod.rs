@@ -12,8 +12,7 @@
 //!  through a proxy: Racing -> Asking -> Securing, and Racing again for the next address of the target
 //! ```
 //!
-//! Of what has come and what is over, what has come counts first: an attempt that has connected is looked at before the
-//! time is.
+//! A result counts before a time limit: if an attempt has connected by the time that the limit is looked at, it wins.
 
 mod failing;
 mod proxy;

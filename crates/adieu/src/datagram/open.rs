@@ -1,4 +1,4 @@
-//! Makes sockets of datagrams, and finds where they lead to.
+//! Opens sockets for datagrams, and resolves the addresses that they send to.
 
 use crate::connecting::{Alarm, Lookup, out_of_time};
 use crate::error::{Attempt, AttemptError, ConnectCause, EndpointError};

@@ -1,4 +1,4 @@
-//! A look whether somebody receives at an address, as far as that can be told.
+//! A probe: whether somebody receives datagrams at an address, as far as that can be known.
 
 use super::peer::Peer;
 use super::session::{is_of_the_way, room_for};

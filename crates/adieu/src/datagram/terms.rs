@@ -1,4 +1,4 @@
-//! The terms of an exchange of datagrams: when it ends, and how our input is cut.
+//! The terms of an exchange of datagrams: when it ends, and how our input is divided into datagrams.
 
 use crate::Interrupt;
 use crate::exchange::ExchangeOptions;

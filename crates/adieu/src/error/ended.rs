@@ -1,4 +1,4 @@
-//! What a call on a connection is told that has ended, and what there is to keep of it.
+//! The error of a call on a connection that has ended, with the report of that connection.
 
 use crate::Report;
 use adieu_proto::Ending;

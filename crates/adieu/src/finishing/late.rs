@@ -1,4 +1,4 @@
-//! Where the bytes go that the peer still sends while a connection is finished: to the program's sink, or nowhere.
+//! The sink for bytes that the peer still sends while a connection is being finished: the program's own sink, or none.
 
 use super::options::{Finish, LateSink};
 use crate::flow::ends::{Sink, Took};

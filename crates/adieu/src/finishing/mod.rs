@@ -1,5 +1,5 @@
-//! Finishing: the whole end of a connection whose socket somebody else has opened and used. Our sending side is shut down, what
-//! the peer still sends is drained, everything is waited for to be acknowledged, the socket is closed, and there is a report.
+//! Finishing: ends a connection whose socket somebody else has opened and used. It shuts down our sending side, drains what
+//! the peer still sends, waits until everything is acknowledged, closes the socket, and makes a report.
 //!
 //! Nothing here waits. [`Finishing`] goes as far as it can at each turn, and says what it waits for: the blocking face sleeps in
 //! `poll` for that, the async one in its reactor, and [`Finisher`] lets the program's own event loop wait.

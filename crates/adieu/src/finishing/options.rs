@@ -1,4 +1,4 @@
-//! How a connection is finished: its bounds, and what becomes of what the peer still sends.
+//! The options of `finish`: its time limits, and the sink for bytes that still arrive.
 
 use crate::{Limits, ListenOptions, Options, Role};
 use std::fmt;

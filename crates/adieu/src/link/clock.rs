@@ -1,4 +1,4 @@
-//! A link's time limits and its interrupt: how long a wait may last, and telling the core what has ended it.
+//! A link's time limits and its interrupt: how long a wait may last, and what the core is told when one has ended it.
 
 use super::Link;
 use crate::handle::Handle;

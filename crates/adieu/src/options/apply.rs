@@ -1,7 +1,7 @@
-//! Sets what was asked of a socket, before connecting or listening, or refuses it.
+//! Sets the socket options before connecting or listening.
 //!
-//! A default that a system refuses costs nothing, so [`set_options`] ignores it. What
-//! was asked for is never ignored: it is set, or it is an [`OptionError`].
+//! An option that the user asked for is set, or the result is an [`OptionError`] that names it. A default that the system
+//! refuses does no harm, so [`set_options`] ignores that.
 
 use super::{IpVersion, KeepAlive, SocketOptions};
 use crate::endpoint::host_of;

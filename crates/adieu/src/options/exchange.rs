@@ -1,4 +1,4 @@
-//! What an exchange does beside moving the bytes: when our FIN goes, and what is made of the bytes on their way.
+//! The options of an exchange: when our FIN is sent, and how the bytes are changed on their way.
 
 use std::fmt;
 use std::io;

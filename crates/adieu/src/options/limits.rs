@@ -1,4 +1,4 @@
-//! What bounds a connection in time.
+//! The time limits of a connection.
 
 use adieu_proto::{Config, InputGrace, InputSilence};
 use std::time::{Duration, Instant};

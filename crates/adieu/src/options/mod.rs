@@ -1,7 +1,7 @@
-//! How a connection is made: what connects, what listens, what bounds a connection, and what is asked of its socket.
+//! The options of a connection: for connecting, for listening, its time limits, and the options of its socket.
 //!
-//! A user writes [`ConnectOptions`] or [`ListenOptions`], so that what means nothing for one side cannot be given to it. Inside,
-//! both are [`Options`], what one connection has.
+//! A user writes [`ConnectOptions`] or [`ListenOptions`]. Each has only the options that mean something for its side. Inside,
+//! both become [`Options`], the options of one connection.
 
 mod apply;
 mod exchange;

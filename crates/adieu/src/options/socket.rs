@@ -1,4 +1,4 @@
-//! What is asked of a socket. Setting it is `apply`'s part.
+//! The socket options that a user can ask for. `apply` sets them.
 
 use crate::os::{AsPollable, Pollable};
 use socket2::Socket;

@@ -1,6 +1,6 @@
-//! What a proxy answered instead of a connection, in its own words where it has any.
+//! The refusals of a proxy, in its own words where it has any.
 //!
-//! That there is no connection to the proxy itself is no answer of its: see
+//! A proxy that cannot be reached has refused nothing: that is
 //! [`ConnectCause::ProxyUnreachable`](crate::ConnectCause::ProxyUnreachable).
 
 use crate::{SystemError, Words};

@@ -1,14 +1,14 @@
 //! When the end of a stream is passed on.
 //!
-//! An EOF says that a peer sends no more, and not that it takes what is sent to it: that a program has closed shows only by the reset
-//! which answers what comes too late. A side that was told the other's end, and has ended its own stream, is done: our kernel has
-//! acknowledged everything, and no reset reaches it any more. So an end is held back until what was sent the other way has arrived,
-//! where that is known, and as long as it may still arrive.
+//! An EOF says that a peer sends no more. It does not say that the peer still reads: if its program has closed the socket, only a reset in
+//! answer to later bytes shows that. But a side that has ended its own stream, and has been told the other's end, is done: everything is
+//! acknowledged, and no reset can reach it any more. So the relay holds an end back until the bytes in the other direction have arrived,
+//! where that is known, and as long as they may still arrive.
 //!
-//! It is the last of the two ends that waits so: the connection that it is of has both then, and its core waits for the
-//! acknowledgements anyway. An end of `b`, which is the upstream side, is held back for what is on its way to `b` even while `a` is
-//! open. For one of `a` that would cost every short connection four system calls, and nothing would be gained: the upstream side
-//! is told of a reset as long as it has not ended.
+//! The relay holds back only the second of the two ends. The connection that this end comes from has then seen both ends, and its core
+//! waits for the acknowledgements anyway. One exception: an end of `b`, the upstream side, waits for the bytes on their way to `b`
+//! even while `a` is open. For an end of `a` that would cost every short connection four system calls and gain nothing: the upstream side
+//! can be reset as long as it has not ended.
 
 use super::Relay;
 use crate::flow::ends::Source;

@@ -1,8 +1,7 @@
-//! Faults on purpose: what a relay may do wrong to a direction, at a place that is known beforehand, so that a program's test can
-//! see what the program makes of it.
+//! Faults on purpose: what a relay does wrong to a direction, at a known place, so that a test sees how a program reacts.
 //!
-//! Here is the plan, as data, and what is told when a fault has come. The `gate` carries it out. A relay without a plan has none
-//! of it. Which connections get which plan, and by what chance, is for whoever relays.
+//! This module has the plan, as data, and the observer of the faults that come. The `gate` carries the plan out, and a relay without
+//! a plan has no gate. The caller chooses which connections get which plan, and by what chance.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What a relay is asked for beside the options of its two connections.
+//! The options of a relay beside those of its two connections.
 
 use super::RelayProgress;
 use super::faults::Faults;

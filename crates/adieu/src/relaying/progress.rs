@@ -1,4 +1,4 @@
-//! What a relay has passed on so far, for whoever asks while it runs.
+//! The progress of a relay, which can be read while it runs.
 
 use adieu_proto::Connection;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! What is told of a relay: the reports of its two connections, and what became of each direction.
+//! The report of a relay: the reports of its two connections, and how each direction ended.
 
 use crate::flow::ends::Source;
 use crate::flow::{End, Peer};

@@ -1,4 +1,4 @@
-//! What a report says of TLS, besides the core's part.
+//! The facts about TLS in a report, besides those of the core.
 
 use super::{Alert, Failure, Trust, Version};
 use crate::{Report, SystemError};

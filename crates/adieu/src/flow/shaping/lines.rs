@@ -1,4 +1,4 @@
-//! What is made of our input on its way: its line ends.
+//! Line ends: how those of our input are changed on their way.
 
 /// Makes CR LF of each LF that has no CR before it, whatever pieces the stream comes in.
 #[derive(Debug, Default)]

@@ -1,10 +1,8 @@
-//! The gates of a relay that faults are planned for: one in each direction, between what the source gives and what the pump
-//! takes.
+//! The gates of a relay with planned faults: one in each direction, between the source and the pump.
 //!
-//! Until its fault comes, a gate lets everything pass, in pieces that end where a fault is to come. What it holds back (a latency)
-//! counts as not yet received, so neither an end nor a cut overtakes it. What a fault makes of the two connections is done in
-//! [`Gates::act`], by the words that a core has for it anyway; a report says what truly became of each connection, and whoever
-//! relays adds which faults came.
+//! A gate lets everything pass until its fault comes, in pieces that end where the fault is to come. Bytes that it holds back (a latency)
+//! count as not yet received, so neither an end nor a cut overtakes them. [`Gates::act`] applies a fault to the two connections, with the
+//! calls that a core has anyway. A report says what truly became of each connection, and the caller adds which faults came.
 
 mod delay;
 mod end;

@@ -1,4 +1,4 @@
-//! Which of several certificates a server presents: that for the name which the client asks for.
+//! Chooses one of a server's several certificates by the name that the client asks for.
 
 use super::Fingerprint;
 use super::config::with_identity;
