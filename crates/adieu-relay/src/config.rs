@@ -39,9 +39,9 @@ pub struct RelayConfig {
     /// Upstreams by the name that a client of TLS asks for. Without TLS of its own the relay decrypts nothing; with it, it does, and
     /// chooses by the name all the same.
     pub routes: Routes,
-    /// Whether events are to tell the server name (SNI) that a client asked for where the relay ends TLS. Where nothing else asks for
+    /// Whether events report the server name (SNI) that a client asked for where the relay ends TLS. Where nothing else asks for
     /// it (a route, a header of the PROXY protocol), it costs each client a look at its ClientHello. Default: true.
-    pub tell_server_name: bool,
+    pub report_server_name: bool,
     /// What is to go wrong on purpose, for the test of a program. Default: nothing.
     pub faults: Faults,
     /// What is asked of each joined pair.
@@ -69,7 +69,7 @@ impl RelayConfig {
             accept_proxy: None,
             send_proxy: None,
             routes: Routes::new(),
-            tell_server_name: true,
+            report_server_name: true,
             faults: Faults::default(),
             relay: RelayOptions::new(),
             kept_as: None,

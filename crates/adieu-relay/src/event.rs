@@ -202,7 +202,7 @@ pub struct Closed {
     /// Our address that the client connected to. `None`: it was gone before it could be asked for.
     pub local: Option<Address>,
     /// The server name (SNI) that the client asked for, where the relay ends TLS or chooses upstreams by names. `None`: it asked for
-    /// none, or the relay did not look ([`RelayConfig::tell_server_name`](crate::RelayConfig::tell_server_name)).
+    /// none, or the relay did not look ([`RelayConfig::report_server_name`](crate::RelayConfig::report_server_name)).
     pub server_name: Option<String>,
     /// The upstream that it was joined with, or was to be last. `None`: none was tried.
     pub upstream: Option<Endpoint>,
@@ -227,14 +227,14 @@ pub enum Outcome {
         /// Of the client side.
         client: Box<Report>,
         /// Why.
-        why: NoPair,
+        why: NotJoined,
     },
 }
 
 /// Why a client was not joined with an upstream.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub enum NoPair {
+pub enum NotJoined {
     /// The TLS handshake with the client failed.
     Handshake,
     /// It brought no header of the PROXY protocol that can be believed. It was reset.
@@ -274,7 +274,7 @@ impl Closed {
     pub fn upstream_report(&self) -> Option<&Report> {
         match &self.outcome {
             Outcome::Relayed(report) => Some(&report.b),
-            Outcome::NotJoined { why: NoPair::NoUpstream(tried), .. } => {
+            Outcome::NotJoined { why: NotJoined::NoUpstream(tried), .. } => {
                 tried.last().and_then(|(_, error)| error.report())
             }
             Outcome::NotJoined { .. } => None,
@@ -284,7 +284,7 @@ impl Closed {
     /// How the upstream side ended. `None`: none was tried.
     pub fn upstream_ending(&self) -> Option<Ending> {
         match &self.outcome {
-            Outcome::NotJoined { why: NoPair::NoUpstream(tried), .. } if !tried.is_empty() => {
+            Outcome::NotJoined { why: NotJoined::NoUpstream(tried), .. } if !tried.is_empty() => {
                 Some(self.upstream_report().map_or(Ending::NoConnection, Report::ending))
             }
             _ => self.upstream_report().map(Report::ending),
@@ -320,7 +320,7 @@ impl Closed {
     /// Why it was turned away. `None`: it was not.
     pub fn turned_away(&self) -> Option<TurnedAway> {
         match &self.outcome {
-            Outcome::NotJoined { why: NoPair::TurnedAway(why), .. } => Some(*why),
+            Outcome::NotJoined { why: NotJoined::TurnedAway(why), .. } => Some(*why),
             _ => None,
         }
     }
@@ -328,7 +328,8 @@ impl Closed {
     /// Whether a rule of ours ended the connection of a client that had not ended it itself.
     fn is_refused(&self) -> bool {
         let Outcome::NotJoined { client, why } = &self.outcome else { return false };
-        let is_rule = matches!(why, NoPair::NoHeader(_) | NoPair::TurnedAway(_) | NoPair::NoRoute(_));
+        let is_rule =
+            matches!(why, NotJoined::NoHeader(_) | NotJoined::TurnedAway(_) | NotJoined::NoRoute(_));
         is_rule && client.ending() == Ending::Reset { by: Side::Us }
     }
 
@@ -341,8 +342,10 @@ impl Closed {
                 Some(RelaySide::Upstream) => report.b.ending(),
                 _ => report.a.ending(),
             },
-            Outcome::NotJoined { client, why: NoPair::NoUpstream(_) } if has_reset(client) => client.ending(),
-            Outcome::NotJoined { why: NoPair::NoUpstream(tried), .. } => match tried.last() {
+            Outcome::NotJoined { client, why: NotJoined::NoUpstream(_) } if has_reset(client) => {
+                client.ending()
+            }
+            Outcome::NotJoined { why: NotJoined::NoUpstream(tried), .. } => match tried.last() {
                 // We were stopped while we connected.
                 Some((_, UpstreamError::Connect(error))) if *error.cause() == ConnectCause::Interrupted => {
                     error.report().ending()
@@ -362,7 +365,7 @@ impl Closed {
     pub fn cut_at(&self) -> Option<RelaySide> {
         let report = match &self.outcome {
             Outcome::Relayed(report) => report,
-            Outcome::NotJoined { client, why: NoPair::NoUpstream(_) } if !has_reset(client) => {
+            Outcome::NotJoined { client, why: NotJoined::NoUpstream(_) } if !has_reset(client) => {
                 return Some(RelaySide::Upstream);
             }
             Outcome::NotJoined { .. } => return Some(RelaySide::Client),
@@ -460,23 +463,28 @@ fn called<'a>(report: &'a Report, name: Called<'_>) -> Cow<'a, Report> {
     Cow::Owned(report)
 }
 
-fn tell_not_joined(f: &mut dyn fmt::Write, client: &Report, why: &NoPair, name: Called<'_>) -> fmt::Result {
+fn tell_not_joined(
+    f: &mut dyn fmt::Write,
+    client: &Report,
+    why: &NotJoined,
+    name: Called<'_>,
+) -> fmt::Result {
     let tried = match why {
-        NoPair::NoUpstream(tried) | NoPair::ClientCut(tried) => {
+        NotJoined::NoUpstream(tried) | NotJoined::ClientCut(tried) => {
             f.write_str(match why {
                 _ if has_reset(client) => "reset by the client before an upstream was connected to",
-                NoPair::ClientCut(_) => "ended before an upstream was connected to",
+                NotJoined::ClientCut(_) => "ended before an upstream was connected to",
                 _ => "no connection to an upstream, so the client was reset",
             })?;
-            if matches!(why, NoPair::ClientCut(_)) && !has_reset(client) {
+            if matches!(why, NotJoined::ClientCut(_)) && !has_reset(client) {
                 write!(f, ": client side: {}", called(client, name))?;
             }
             tried
         }
-        NoPair::NoHeader(why) => return write!(f, "the client was reset: {why}"),
-        NoPair::NoRoute(why) => return write!(f, "the client was reset: {why}"),
-        NoPair::TurnedAway(why) => return write!(f, "the client was turned away: {why}"),
-        NoPair::Handshake => return write!(f, "client side: {}", called(client, name)),
+        NotJoined::NoHeader(why) => return write!(f, "the client was reset: {why}"),
+        NotJoined::NoRoute(why) => return write!(f, "the client was reset: {why}"),
+        NotJoined::TurnedAway(why) => return write!(f, "the client was turned away: {why}"),
+        NotJoined::Handshake => return write!(f, "client side: {}", called(client, name)),
     };
     tried.iter().try_for_each(|(_, error)| write!(f, "; {}", error.sentence(name)))
 }

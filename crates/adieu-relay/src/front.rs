@@ -18,7 +18,7 @@ pub(crate) struct Front {
     /// The patterns of the routes, in their order.
     patterns: Vec<NamePattern>,
     /// Whoever is told of a connection is told the name too.
-    tell_server_name: bool,
+    report_server_name: bool,
     /// How long a ClientHello may take that chooses a route.
     timeout: Duration,
 }
@@ -43,10 +43,10 @@ impl Front {
         accept_proxy: Option<AcceptProxy>,
         send_proxy: Option<ProxyVersion>,
         patterns: Vec<NamePattern>,
-        tell_server_name: bool,
+        report_server_name: bool,
         timeout: Duration,
     ) -> Self {
-        Self { accept_proxy, send_proxy, patterns, tell_server_name, timeout }
+        Self { accept_proxy, send_proxy, patterns, report_server_name, timeout }
     }
 
     /// The place of the route with this pattern.
@@ -60,7 +60,7 @@ impl Front {
         if !self.patterns.is_empty() {
             return crate::routes::look(client, self.timeout).await;
         }
-        let is_told = self.tell_server_name || self.send_proxy == Some(ProxyVersion::V2);
+        let is_told = self.report_server_name || self.send_proxy == Some(ProxyVersion::V2);
         if client.tls().is_none() || !is_told {
             return Ok(None);
         }

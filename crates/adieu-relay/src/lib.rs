@@ -52,7 +52,7 @@ mod worker;
 
 pub use admission::{AcceptRate, Admission, TurnedAway, WhenFull, source_of};
 pub use config::{RelayConfig, RelayError};
-pub use event::{Closed, EndedBy, NoPair, Outcome, RelayEvent, RelaySide};
+pub use event::{Closed, EndedBy, NotJoined, Outcome, RelayEvent, RelaySide};
 pub use faults::{Faults, ParseFaultsError, PlannedFault};
 pub use metrics::{Metrics, MetricsError, MetricsServer};
 pub use open::{OpenConnection, State};

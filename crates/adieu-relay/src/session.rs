@@ -4,7 +4,7 @@
 
 use crate::admission::{Place, TurnedAway};
 use crate::crowd;
-use crate::event::{Closed, NoPair, Outcome, RelayEvent};
+use crate::event::{Closed, NotJoined, Outcome, RelayEvent};
 use crate::front::{Alert, Greeting, refuse};
 use crate::open::{Entry, State};
 use crate::proxy_protocol;
@@ -90,7 +90,9 @@ impl Session {
     fn relay_options(&self, faults: &mut Option<Came>) -> RelayOptions {
         let options = self.serving.relay.clone().progress(Arc::clone(&self.progress));
         match self.serving.faults.for_connection(self.id) {
-            Some(planned) => options.faults(planned.told(self.fault_teller(faults.insert(Came::default())))),
+            Some(planned) => {
+                options.faults(planned.observer(self.fault_teller(faults.insert(Came::default()))))
+            }
             None => options,
         }
     }
@@ -173,11 +175,11 @@ impl Session {
     }
 
     /// Looks at what the client sends first, which may say who it is.
-    async fn greet(&mut self, client: &mut Connection, who: &mut Address) -> Result<Greeting, NoPair> {
+    async fn greet(&mut self, client: &mut Connection, who: &mut Address) -> Result<Greeting, NotJoined> {
         let front = &self.serving.front;
         let mut greeting = Greeting::default();
         if let Some(from) = &front.accept_proxy {
-            let header = proxy_protocol::accept(client, from).await.map_err(NoPair::NoHeader)?;
+            let header = proxy_protocol::accept(client, from).await.map_err(NotJoined::NoHeader)?;
             if let Some(source) = header.source() {
                 let proxy = std::mem::replace(who, source.clone());
                 self.change_entry(|entry| {
@@ -191,10 +193,10 @@ impl Session {
                     proxy: &proxy,
                 });
             }
-            self.serving.gate.admit_told(&mut self.place, who).map_err(NoPair::TurnedAway)?;
+            self.serving.gate.admit_told(&mut self.place, who).map_err(NotJoined::TurnedAway)?;
             greeting.header = Some(header);
         }
-        greeting.hello = front.hello(client).await.map_err(NoPair::NoRoute)?;
+        greeting.hello = front.hello(client).await.map_err(NotJoined::NoRoute)?;
         Ok(greeting)
     }
 
@@ -212,13 +214,13 @@ impl Session {
             Ok(upstreams) => upstreams,
             Err(why) => {
                 let client = Box::new(refuse(client, greeting, Alert::UnrecognizedName));
-                return Err(Outcome::NotJoined { client, why: NoPair::NoRoute(why) });
+                return Err(Outcome::NotJoined { client, why: NotJoined::NoRoute(why) });
             }
         };
         let mut client = client
             .handshake()
             .await
-            .map_err(|client| Outcome::NotJoined { client, why: NoPair::Handshake })?;
+            .map_err(|client| Outcome::NotJoined { client, why: NotJoined::Handshake })?;
         let preface = front.preface(greeting, &client, who, self.id);
         let speaks = client.has_spoken() || preface.is_some();
         let mut tried = Tried::default();
@@ -244,7 +246,7 @@ impl Session {
             let Some((connected, change)) = connected else {
                 drop(picked);
                 let client = Box::new(client.abort());
-                return Err(Outcome::NotJoined { client, why: NoPair::ClientCut(failed) });
+                return Err(Outcome::NotJoined { client, why: NotJoined::ClientCut(failed) });
             };
             if let Some(change) = change {
                 self.serving.tell_health(endpoint, change, connected.as_ref().err());
@@ -276,7 +278,7 @@ impl Session {
             }
         }
         let client = Box::new(refuse(client, greeting, Alert::InternalError));
-        Err(Outcome::NotJoined { client, why: NoPair::NoUpstream(failed) })
+        Err(Outcome::NotJoined { client, why: NotJoined::NoUpstream(failed) })
     }
 }
 
@@ -323,7 +325,7 @@ pub(crate) fn turn_away(service: &Service, serving: &Serving, connection: Connec
         server_name: None,
         upstream: None,
         connect_time: None,
-        outcome: Outcome::NotJoined { client: Box::new(connection.abort()), why: NoPair::TurnedAway(why) },
+        outcome: Outcome::NotJoined { client: Box::new(connection.abort()), why: NotJoined::TurnedAway(why) },
         duration: since.elapsed(),
         faults: Vec::new(),
     };

@@ -10,7 +10,7 @@ use adieu::{
 use adieu_relay::proxy_protocol::{
     AcceptProxy, Header, HeaderError, ProxyError, ProxyVersion, Subject, Tls, Tlv,
 };
-use adieu_relay::{Admission, Closed, NoPair, Outcome, RelayConfig, RouteError, Routes, Upstream};
+use adieu_relay::{Admission, Closed, NotJoined, Outcome, RelayConfig, RouteError, Routes, Upstream};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::num::NonZero;
@@ -45,7 +45,7 @@ fn answer(relay: &Running, stream: &[u8]) -> Vec<u8> {
     answer
 }
 
-fn not_joined(closed: Closed) -> (NoPair, Ending) {
+fn not_joined(closed: Closed) -> (NotJoined, Ending) {
     match closed.outcome {
         Outcome::NotJoined { why, client } => (why, client.ending()),
         other => panic!("{other:?}"),
@@ -109,14 +109,14 @@ fn whoever_brings_no_header_that_can_be_believed_is_reset_and_it_is_said_why() {
             Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{why}"),
         }
         match not_joined(relay.closed()) {
-            (NoPair::NoHeader(told), Ending::Reset { by: Side::Us }) => assert_eq!(told, why),
+            (NotJoined::NoHeader(told), Ending::Reset { by: Side::Us }) => assert_eq!(told, why),
             other => panic!("{other:?}"),
         }
     }
     let client = patient.connect();
     client.shutdown(Shutdown::Write).expect("a half-close");
     assert!(is_reset(&client));
-    assert!(matches!(not_joined(patient.closed()).0, NoPair::NoHeader(ProxyError::Eof)));
+    assert!(matches!(not_joined(patient.closed()).0, NotJoined::NoHeader(ProxyError::Eof)));
     patient.shut_down();
     hasty.shut_down();
 }
@@ -146,7 +146,9 @@ fn a_header_is_taken_from_trusted_networks_alone_and_admission_judges_whom_it_te
     ] {
         assert!(is_reset(&through(line)));
         match not_joined(relay.closed()) {
-            (NoPair::TurnedAway(told), Ending::Reset { by: Side::Us }) => assert_eq!(told.name(), why),
+            (NotJoined::TurnedAway(told), Ending::Reset { by: Side::Us }) => {
+                assert_eq!(told.name(), why);
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -251,7 +253,7 @@ fn the_name_that_a_client_asks_for_is_looked_for_only_if_somebody_reads_it() {
         let mut front = config(&[server.at]);
         front.listen = Endpoint::tls("127.0.0.1", 0);
         front.listen_options = ListenOptions::new().tls(key());
-        front.tell_server_name = is_told;
+        front.report_server_name = is_told;
         let relay = Running::start(front);
         let client = asking_for(relay.at, "www.example.org").expect("it listens");
         let (answer, report) = adieu::request(client, "");
@@ -311,7 +313,7 @@ fn clients_are_routed_by_the_name_they_ask_for_and_nothing_is_decrypted() {
     client.write_all(&[0x16, 3, 1, 0, 200, 1]).expect("it is taken");
     assert!(is_reset(&client));
     let why = not_joined(relay.closed()).0;
-    assert!(matches!(why, NoPair::NoRoute(RouteError::TimedOut { .. })), "{why:?}");
+    assert!(matches!(why, NotJoined::NoRoute(RouteError::TimedOut { .. })), "{why:?}");
     relay.shut_down();
 }
 
@@ -331,15 +333,15 @@ fn a_client_that_is_served_by_nobody_is_told_by_an_alert_and_a_reset() {
     let (why, ending) = not_joined(passing.closed());
     assert_eq!(ending, Ending::Reset { by: Side::Us });
     assert!(
-        matches!(&why, NoPair::NoRoute(RouteError::NoRoute { name }) if name == "other.example.org"),
+        matches!(&why, NotJoined::NoRoute(RouteError::NoRoute { name }) if name == "other.example.org"),
         "{why:?}"
     );
     assert_eq!(alert(passing.at, "www.example.org").as_deref(), Some("internal_error"));
-    assert!(matches!(not_joined(passing.closed()).0, NoPair::NoUpstream(tried) if tried.len() == 1));
+    assert!(matches!(not_joined(passing.closed()).0, NotJoined::NoUpstream(tried) if tried.len() == 1));
     let mut plain = passing.connect();
     plain.write_all(b"GET /").expect("it is taken");
     assert!(is_reset(&plain));
-    assert!(matches!(not_joined(passing.closed()).0, NoPair::NoRoute(RouteError::NoName)));
+    assert!(matches!(not_joined(passing.closed()).0, NotJoined::NoRoute(RouteError::NoName)));
     passing.shut_down();
 
     // With a handshake before.
@@ -356,7 +358,7 @@ fn a_client_that_is_served_by_nobody_is_told_by_an_alert_and_a_reset() {
         "{report}"
     );
     let told = not_joined(front.closed());
-    assert!(matches!(told, (NoPair::NoUpstream(_), Ending::Reset { by: Side::Us })), "{told:?}");
+    assert!(matches!(told, (NotJoined::NoUpstream(_), Ending::Reset { by: Side::Us })), "{told:?}");
     // Where it decrypts, it chooses by the name too.
     front.shut_down();
     let (at, taking) = taker();

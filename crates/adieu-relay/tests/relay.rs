@@ -4,7 +4,7 @@ mod support;
 
 use adieu::{Ending, Endpoint, Side};
 use adieu_relay::proxy_protocol::AcceptProxy;
-use adieu_relay::{Drained, NoPair, Outcome, Relay, RelayConfig, RelayEvent, RelaySide, Upstream};
+use adieu_relay::{Drained, NotJoined, Outcome, Relay, RelayConfig, RelayEvent, RelaySide, Upstream};
 use adieu_testkit::places;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -43,7 +43,7 @@ fn a_client_that_no_upstream_takes_is_reset() {
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     let closed = relay.closed();
     assert_eq!((closed.ending(), closed.cut_at()), (Ending::NoConnection, Some(RelaySide::Upstream)));
-    let Outcome::NotJoined { why: NoPair::NoUpstream(tried), client } = closed.outcome else {
+    let Outcome::NotJoined { why: NotJoined::NoUpstream(tried), client } = closed.outcome else {
         panic!("it is not joined: {closed:?}")
     };
     assert_eq!((tried.len(), client.ending()), (2, Ending::Reset { by: Side::Us }));
@@ -65,7 +65,7 @@ fn a_client_that_resets_while_its_upstream_is_connected_to_gives_its_place_back_
     assert_eq!(closed.ending(), Ending::Reset { by: Side::Peer }, "{closed:?}");
     assert_eq!((closed.cut_at(), closed.ended_first()), (Some(RelaySide::Client), Some(RelaySide::Client)));
     assert_eq!((closed.upstream.clone(), closed.upstream_ending()), (Some(Endpoint::from(silent)), None));
-    let Outcome::NotJoined { why: NoPair::ClientCut(tried), .. } = &closed.outcome else {
+    let Outcome::NotJoined { why: NotJoined::ClientCut(tried), .. } = &closed.outcome else {
         panic!("{closed:?}")
     };
     assert!(tried.is_empty());

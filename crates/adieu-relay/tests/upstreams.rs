@@ -3,7 +3,7 @@
 mod support;
 
 use adieu::{ConnectOptions, Endpoint, Limits};
-use adieu_relay::{Balance, Health, NoPair, Outcome, RelayConfig, Upstream, UpstreamError};
+use adieu_relay::{Balance, Health, NotJoined, Outcome, RelayConfig, Upstream, UpstreamError};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use support::{Refusing, Running, Server, config, is_reset, refused, server_of, until};
@@ -113,7 +113,7 @@ fn if_all_are_down_a_client_still_tries_one_and_finds_it_back() {
     assert!(is_reset(&relay.connect()));
     assert!(relay.told().starts_with("down ") && relay.told().starts_with("down "));
     let tried = |closed: &adieu_relay::Closed| match &closed.outcome {
-        Outcome::NotJoined { why: NoPair::NoUpstream(tried), .. } => tried.len(),
+        Outcome::NotJoined { why: NotJoined::NoUpstream(tried), .. } => tried.len(),
         other => panic!("{other:?}"),
     };
     assert_eq!(tried(&relay.closed()), 2);
@@ -174,7 +174,7 @@ fn a_client_of_a_name_without_an_address_is_reset_and_the_reason_is_told() {
     let relay = Running::start(RelayConfig::new(Endpoint::tcp("127.0.0.1", 0), [name]));
     assert!(is_reset(&relay.connect()));
     let closed = relay.closed();
-    let Outcome::NotJoined { why: NoPair::NoUpstream(tried), .. } = &closed.outcome else {
+    let Outcome::NotJoined { why: NotJoined::NoUpstream(tried), .. } = &closed.outcome else {
         panic!("{closed:?}")
     };
     assert!(matches!(&tried[..], [(_, UpstreamError::Resolve(_))]), "{tried:?}");

@@ -77,7 +77,7 @@ pub enum UpstreamError {
     Connect(#[source] ConnectError),
     /// It is the relay itself, by all the addresses that are known of it. None was connected to.
     #[error("{0} leads back to where this relay listens")]
-    Itself(Endpoint),
+    Loop(Endpoint),
 }
 
 /// How an upstream is.
@@ -205,7 +205,7 @@ impl<'a> Picked<'a> {
         let Upstreams { names, itself, is_itself, .. } = self.upstreams;
         let endpoint = &self.upstream().endpoint;
         let addresses = match &names[self.number] {
-            None if is_itself[self.number] => return Err(UpstreamError::Itself(endpoint.clone())),
+            None if is_itself[self.number] => return Err(UpstreamError::Loop(endpoint.clone())),
             None => None,
             Some(name) => name.addresses(self.client).await.transpose().map_err(UpstreamError::Resolve)?,
         };
@@ -214,7 +214,7 @@ impl<'a> Picked<'a> {
             all
         });
         if addresses.as_ref().is_some_and(Vec::is_empty) {
-            return Err(UpstreamError::Itself(endpoint.clone()));
+            return Err(UpstreamError::Loop(endpoint.clone()));
         }
         let connected = match addresses {
             None => connect(endpoint, options).await,
@@ -253,7 +253,7 @@ impl UpstreamError {
     /// The report of the connection that there is not. `None`: its name has no address, or it is the relay itself, so none was begun.
     pub fn report(&self) -> Option<&Report> {
         match self {
-            Self::Resolve(_) | Self::Itself(_) => None,
+            Self::Resolve(_) | Self::Loop(_) => None,
             Self::Connect(error) => Some(error.report()),
         }
     }
@@ -273,7 +273,7 @@ impl UpstreamError {
     pub fn is_for_want_of_resources(&self) -> bool {
         let is_of = |attempt: &adieu::Attempt| matches!(attempt.error, AttemptError::Exhausted(_));
         match self {
-            Self::Itself(_) => false,
+            Self::Loop(_) => false,
             Self::Resolve(error) => matches!(error, ResolveError::Exhausted(_)),
             Self::Connect(error) => match error.cause() {
                 ConnectCause::Resolve(error) => matches!(error, ResolveError::Exhausted(_)),
@@ -288,7 +288,7 @@ impl UpstreamError {
     /// Whether it is the upstream's fault. Our own system may have had no descriptors or ports left, or we were interrupted.
     pub fn is_of_upstream(&self) -> bool {
         match self {
-            Self::Itself(_) => true,
+            Self::Loop(_) => true,
             Self::Resolve(error) => is_of_the_name(error),
             Self::Connect(error) => is_of_the_peer(error.cause()),
         }

@@ -96,7 +96,7 @@ pub struct Injected {
     pub after: Duration,
 }
 
-/// The plan for one relay, with what is told when a fault has come.
+/// The faults that are planned for one relay, and an observer of those that come.
 ///
 /// # Examples
 ///
@@ -106,28 +106,28 @@ pub struct Injected {
 ///
 /// // The answer is cut after 1000 bytes, and looks whole.
 /// let cut = Planned { after_bytes: 1000, ..Planned::new(Fault::End) };
-/// let faults = Faults::new([], [cut]).told(|injected| eprintln!("{} came", injected.fault.name()));
+/// let faults = Faults::new([], [cut]).observer(|injected| eprintln!("{} came", injected.fault.name()));
 /// let options = RelayOptions::new().faults(faults);
 /// ```
 #[derive(Clone, Default)]
 #[must_use]
 pub struct Faults {
     pub(super) plans: [Arc<[Planned]>; 2],
-    pub(super) told: Option<Tell>,
+    pub(super) observer: Option<Observer>,
 }
 
-/// Who is told.
-pub(super) type Tell = Arc<dyn Fn(&Injected) + Send + Sync>;
+/// What is called for each fault that comes.
+pub(super) type Observer = Arc<dyn Fn(&Injected) + Send + Sync>;
 
 impl Faults {
     /// What is to go wrong from the first connection to the second, and from the second to the first.
     pub fn new(a_to_b: impl IntoIterator<Item = Planned>, b_to_a: impl IntoIterator<Item = Planned>) -> Self {
-        Self { plans: [a_to_b.into_iter().collect(), b_to_a.into_iter().collect()], told: None }
+        Self { plans: [a_to_b.into_iter().collect(), b_to_a.into_iter().collect()], observer: None }
     }
 
-    /// Calls this for each fault when it comes, on the thread that relays. One whose place is never reached is not told.
-    pub fn told(mut self, told: impl Fn(&Injected) + Send + Sync + 'static) -> Self {
-        self.told = Some(Arc::new(told));
+    /// Calls `observer` for each fault when it comes, on the thread that relays. A fault whose place is never reached is not reported.
+    pub fn observer(mut self, observer: impl Fn(&Injected) + Send + Sync + 'static) -> Self {
+        self.observer = Some(Arc::new(observer));
         self
     }
 

@@ -82,7 +82,8 @@ impl RelayOptions {
     }
 
     /// What is to go wrong on purpose, for the test of a program that talks through this relay. Then bytes go through memory, and
-    /// the reports say what truly became of the two connections; which faults came, [`Faults::told`] tells. Default: nothing.
+    /// the reports say what truly became of the two connections; [`Faults::observer`] is called for each fault that came. Default:
+    /// nothing.
     pub fn faults(mut self, faults: Faults) -> Self {
         self.faults = Some(faults).filter(|faults| !faults.is_empty()).map(Box::new);
         self

@@ -6,7 +6,7 @@ use crate::said;
 use adieu::faults::Injected;
 use adieu::tls::Version as TlsVersion;
 use adieu::{Report, Side};
-use adieu_relay::{Closed, NoPair, Outcome, RelaySide, TurnedAway, UpstreamError};
+use adieu_relay::{Closed, NotJoined, Outcome, RelaySide, TurnedAway, UpstreamError};
 use serde::Serialize;
 use std::time::{Duration, SystemTime};
 
@@ -127,7 +127,9 @@ fn error_of(report: &Report) -> Option<String> {
 
 /// Why the name of the last upstream has no address.
 fn error_of_name(closed: &Closed) -> Option<String> {
-    let Outcome::NotJoined { why: NoPair::NoUpstream(tried), .. } = &closed.outcome else { return None };
+    let Outcome::NotJoined { why: NotJoined::NoUpstream(tried), .. } = &closed.outcome else {
+        return None;
+    };
     let (_, UpstreamError::Resolve(error)) = tried.last()? else { return None };
     let name = error.system().and_then(|error| error.name.as_deref());
     Some(name.unwrap_or("unresolved").to_owned())

@@ -152,7 +152,7 @@ impl Told {
     pub(super) fn configured(&self, described: &Described) -> RelayConfig {
         let mut config = described.config.clone();
         // The line for people has no name in it.
-        config.tell_server_name = self.log.is_some() || self.printer.reports_json();
+        config.report_server_name = self.log.is_some() || self.printer.reports_json();
         config
     }
 

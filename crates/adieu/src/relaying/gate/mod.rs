@@ -7,7 +7,7 @@
 mod delay;
 mod end;
 
-use super::faults::{Fault, Faults, Injected, Planned, Tell};
+use super::faults::{Fault, Faults, Injected, Observer, Planned};
 use crate::flow::ends::{Gave, Sink, Source};
 use crate::flow::{End, Flow, Pair, Peer, Waits};
 use crate::handle::Handle;
@@ -23,7 +23,7 @@ const AT_ONCE: usize = 16 * 1024;
 /// Both gates.
 pub(super) struct Gates {
     began: Instant,
-    told: Option<Tell>,
+    observer: Option<Observer>,
     a_to_b: Gate,
     b_to_a: Gate,
 }
@@ -71,7 +71,7 @@ impl Gates {
         (!faults.is_empty()).then(|| {
             let began = Instant::now();
             let [a_to_b, b_to_a] = [a_to_b, b_to_a].map(|plan| Gate::new(plan, began));
-            Box::new(Self { began, told: faults.told.clone(), a_to_b, b_to_a })
+            Box::new(Self { began, observer: faults.observer.clone(), a_to_b, b_to_a })
         })
     }
 
@@ -110,7 +110,7 @@ impl Gates {
     /// done.
     pub(super) fn act<H: Handle>(&mut self, flows: [&Flow; 2], a: &mut Peer<H>, b: &mut Peer<H>) -> bool {
         let elapsed = self.began.elapsed();
-        let Self { told, a_to_b, b_to_a, .. } = self;
+        let Self { observer, a_to_b, b_to_a, .. } = self;
         let mut moved = false;
         for (is_a_to_b, flow) in [true, false].into_iter().zip(flows) {
             let (gate, other) =
@@ -118,8 +118,8 @@ impl Gates {
             let (source, sink) = if is_a_to_b { (&mut *a, &mut *b) } else { (&mut *b, &mut *a) };
             for fault in gate.take_due(elapsed, source) {
                 gate.begin(fault, other, source, sink);
-                if let Some(told) = told {
-                    told(&Injected { fault, is_a_to_b, bytes: gate.passed, after: elapsed });
+                if let Some(observer) = observer {
+                    observer(&Injected { fault, is_a_to_b, bytes: gate.passed, after: elapsed });
                 }
                 moved = true;
             }

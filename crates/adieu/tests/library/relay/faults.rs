@@ -27,7 +27,7 @@ fn with(
 
 fn planned(setup: Setup, faults: &[Planned]) -> (Setup, Receiver<Injected>) {
     let (tell, told) = mpsc::channel();
-    let faults = Faults::new([], faults.to_vec()).told(move |injected| {
+    let faults = Faults::new([], faults.to_vec()).observer(move |injected| {
         let _ = tell.send(*injected);
     });
     (Setup { relay: setup.relay.faults(faults), ..setup }, told)
