@@ -53,22 +53,16 @@ mod unix;
 #[cfg(unix)]
 pub use unix::*;
 
-#[cfg(target_os = "linux")]
+#[cfg(evidence = "linux")]
 mod linux;
-#[cfg(target_os = "linux")]
+#[cfg(evidence = "linux")]
 pub use linux::*;
 
-#[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "netbsd", target_os = "openbsd"))]
+#[cfg(evidence = "bsd")]
 mod bsd;
-#[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "netbsd", target_os = "openbsd"))]
+#[cfg(evidence = "bsd")]
 pub use bsd::*;
-#[cfg(any(
-    test,
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd"
-))]
+#[cfg(any(test, evidence = "bsd"))]
 mod told;
 
 #[cfg(windows)]
@@ -76,22 +70,16 @@ mod windows;
 #[cfg(windows)]
 pub use windows::*;
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(evidence = "linux"))]
 mod indirect;
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(evidence = "linux"))]
 mod refused;
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(evidence = "linux"))]
 pub use indirect::{Direct, Lane};
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(evidence = "linux"))]
 pub use refused::*;
 
-#[cfg(not(any(
-    target_os = "linux",
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd"
-)))]
+#[cfg(not(any(evidence = "linux", evidence = "bsd")))]
 mod untold;
 
 /// What TCP_INFO, or SIO_TCP_INFO, tells beside a [`Sample`](adieu_proto::Sample).
@@ -152,4 +140,4 @@ pub struct SampleContext {
 /// How often to look for an acknowledgement where nothing can wake us for it: out of descriptors, for example, and on
 /// Windows always. A look costs the other Unix systems more calls, so it is made 20 times a second there.
 pub const LOOK_AGAIN: Duration =
-    Duration::from_millis(if cfg!(any(target_os = "linux", windows)) { 10 } else { 50 });
+    Duration::from_millis(if cfg!(any(evidence = "linux", windows)) { 10 } else { 50 });

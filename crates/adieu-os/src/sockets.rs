@@ -34,12 +34,12 @@ pub fn set_reset_on_close(socket: &SockRef<'_>, on: bool) {
 ///
 /// Source: socket(7), SO_REUSEPORT.
 pub fn reuse_port(socket: crate::Pollable<'_>) -> io::Result<()> {
-    #[cfg(target_os = "linux")]
+    #[cfg(evidence = "linux")]
     {
         SockRef::from(&socket).set_reuse_port(true)
     }
     // Elsewhere the last that was bound gets all of them.
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(not(evidence = "linux"))]
     {
         let _ = socket;
         Err(io::ErrorKind::Unsupported.into())
@@ -116,11 +116,11 @@ pub fn try_accept(listener: &Socket) -> io::Result<Option<(Socket, SockAddr)>> {
     }
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(evidence = "linux")]
 use super::accept;
 
 /// Accepts a connection, non-blocking, with the peer's address.
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(evidence = "linux"))]
 fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
     let (socket, peer) = listener.accept()?;
     socket.set_nonblocking(true)?;
@@ -161,7 +161,7 @@ pub fn unix_address(path: &Path) -> io::Result<SockAddr> {
 ///
 /// Linux. unix(7), "abstract".
 pub fn abstract_address(name: &str) -> io::Result<SockAddr> {
-    if cfg!(any(target_os = "linux", target_os = "android")) {
+    if cfg!(evidence = "linux") {
         ensure_fits("name", OsStr::new(name))?;
         SockAddr::unix(format!("\0{name}"))
     } else {

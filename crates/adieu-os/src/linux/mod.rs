@@ -1,4 +1,4 @@
-//! Linux: the evidence of SIOCOUTQ, TCP_INFO and SO_ERROR, and being woken by an acknowledgement.
+//! Linux and Android, whose kernel is Linux: the evidence of SIOCOUTQ, TCP_INFO and SO_ERROR, and being woken by an acknowledgement.
 
 mod direct;
 mod holders;
@@ -6,6 +6,9 @@ mod over;
 mod pace;
 mod reuse_port;
 mod socket_diag;
+#[cfg(any(test, target_os = "android"))]
+#[cfg_attr(not(target_os = "android"), allow(dead_code, reason = "only its test uses it here"))]
+mod tcp_info;
 mod undelivered;
 
 pub use direct::{Direct, Lane};
@@ -23,6 +26,11 @@ use socket2::{SockAddr, SockRef, Socket};
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::{io, time::Duration};
+
+#[cfg(not(target_os = "android"))]
+use libc::tcp_info as TcpInfo;
+#[cfg(target_os = "android")]
+use tcp_info::TcpInfo;
 
 /// Reads TCP_INFO, what is unacknowledged, and SO_ERROR last, which clears it.
 ///
@@ -119,9 +127,9 @@ fn socket_length(size: usize) -> io::Result<libc::socklen_t> {
 }
 
 /// Source: tcp(7), TCP_INFO. An older kernel fills less of the struct; what it leaves out stays zero.
-fn tcp_info(fd: BorrowedFd<'_>) -> io::Result<libc::tcp_info> {
-    let mut info = MaybeUninit::<libc::tcp_info>::zeroed();
-    let mut length = socket_length(size_of::<libc::tcp_info>())?;
+fn tcp_info(fd: BorrowedFd<'_>) -> io::Result<TcpInfo> {
+    let mut info = MaybeUninit::<TcpInfo>::zeroed();
+    let mut length = socket_length(size_of::<TcpInfo>())?;
     #[expect(unsafe_code, reason = "TCP_INFO has no safe wrapper")]
     // SAFETY: the pointer and the length describe `info`, which is plain integers, valid when zeroed and
     // whatever part of it the kernel writes.
@@ -164,7 +172,7 @@ pub fn is_sending_shut(socket: &SockRef<'_>) -> bool {
 
 /// Whether the peer has ended its side, and this side has not: CLOSE-WAIT. Of a Unix socket, whether the peer has ended its side.
 pub fn peer_has_ended_first(socket: &SockRef<'_>) -> Option<bool> {
-    let is_waiting = |info: libc::tcp_info| info.tcpi_state == state::CLOSE_WAIT;
+    let is_waiting = |info: TcpInfo| info.tcpi_state == state::CLOSE_WAIT;
     Some(has_all_of_the_peers(socket) && tcp_info(socket.as_fd()).map_or(true, is_waiting))
 }
 
@@ -299,10 +307,15 @@ fn get_octets(
 /// Source: socket(7), SO_MEMINFO (Linux 4.12); `SK_MEMINFO_DROPS` of `include/uapi/linux/sock_diag.h`. SO_RXQ_OVFL tells the same
 /// only with the next datagram.
 pub fn dropped_datagrams(socket: &SockRef<'_>) -> Option<u64> {
+    /// `include/uapi/asm-generic/socket.h`; the `libc` crate does not have it for Android, whose processors all have this number.
+    #[cfg(target_os = "android")]
+    const SO_MEMINFO: libc::c_int = 55;
+    #[cfg(not(target_os = "android"))]
+    use libc::SO_MEMINFO;
     const DROPS: usize = 8;
     const NUMBER: usize = size_of::<u32>();
     let mut numbers = [0; (DROPS + 1) * NUMBER];
-    let length = get_octets(socket.as_fd(), libc::SOL_SOCKET, libc::SO_MEMINFO, &mut numbers).ok()?;
+    let length = get_octets(socket.as_fd(), libc::SOL_SOCKET, SO_MEMINFO, &mut numbers).ok()?;
     let drops = numbers.get(DROPS * NUMBER..).filter(|_| length >= numbers.len())?;
     drops.try_into().ok().map(u32::from_ne_bytes).map(u64::from)
 }

@@ -47,7 +47,7 @@ pub struct ProbePace {
 
 impl ProbePace {
     /// What TCP_INFO tells of the way to the peer, after the longest wait was made to suit it.
-    pub(super) fn path(&mut self, socket: &SockRef<'_>, info: &libc::tcp_info) -> Path {
+    pub(super) fn path(&mut self, socket: &SockRef<'_>, info: &super::TcpInfo) -> Path {
         let rto = micros(info.tcpi_rto);
         // After an outage the first answer is measured from before it.
         let asks = info.tcpi_backoff > 0 || rto >= QUICK;
@@ -111,7 +111,7 @@ fn goes_on_for_long() -> bool {
 /// The retransmission timeout without its backoff, and without what an outage did to it. `None`: nothing was measured.
 ///
 /// Source: RFC 6298, 2.3, with Linux's TCP_RTO_MIN.
-fn answer_within(info: &libc::tcp_info) -> Option<Duration> {
+fn answer_within(info: &super::TcpInfo) -> Option<Duration> {
     let variation = micros(info.tcpi_rttvar).saturating_mul(4).max(SHORTEST);
     let measured = Some(micros(info.tcpi_rtt)).filter(|rtt| !rtt.is_zero());
     measured.map(|rtt| (rtt + variation).min(millis(OFTEN)))

@@ -9,13 +9,7 @@ mod limits;
 mod lines;
 mod names;
 pub(crate) mod open_file;
-#[cfg(not(any(
-    target_os = "linux",
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd"
-)))]
+#[cfg(evidence = "none")]
 mod portable;
 #[cfg(feature = "tokio")]
 mod readiness;
@@ -33,13 +27,7 @@ pub use limits::{free_descriptors, memory_suffices_for, open_files_limit, raise_
 pub use lines::{open_for_lines, write_now, write_waiting};
 pub use names::{look_up, port_of_service};
 pub use open_file::{OpenFile, empty_file};
-#[cfg(not(any(
-    target_os = "linux",
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd"
-)))]
+#[cfg(evidence = "none")]
 pub use portable::*;
 #[cfg(feature = "tokio")]
 pub use readiness::{Acceptor, AsyncAcknowledgements, AsyncInterrupt};
@@ -133,11 +121,15 @@ pub const SEND_FLAGS: i32 = 0;
 /// The flags of a send that `shutdown(SHUT_WR)` follows at once: both leave in one segment.
 ///
 /// Source: send(2), MSG_MORE; `tcp_send_fin` of Linux, which puts the FIN on what waits and sends it.
-#[cfg(target_os = "linux")]
+#[cfg(evidence = "linux")]
 pub const SEND_FLAGS_BEFORE_FIN: i32 = SEND_FLAGS | libc::MSG_MORE;
 /// The same as of any send here.
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(evidence = "linux"))]
 pub const SEND_FLAGS_BEFORE_FIN: i32 = SEND_FLAGS;
+
+/// Whether the end of a process can wake whoever waits for it, which [`Group`] takes: by a pidfd on Linux, by a kqueue on macOS and the
+/// BSDs.
+pub const TELLS_END_OF_PROCESS: bool = !cfg!(evidence = "none");
 
 /// Whether an error of a socket of datagrams says that nobody receives at its peer's address: ICMP has told it.
 ///

@@ -72,7 +72,7 @@ fn kind_of(fd: BorrowedFd<'_>) -> io::Result<Kind> {
 
 /// Source: the kernel's list of devices: 1:3 is /dev/null, 5:2 is /dev/ptmx.
 fn is_device(stat: &rustix::fs::Stat, major: u32, minor: u32) -> bool {
-    cfg!(target_os = "linux") && stat.st_rdev == rustix::fs::makedev(major, minor)
+    cfg!(evidence = "linux") && stat.st_rdev == rustix::fs::makedev(major, minor)
 }
 
 /// The descriptor must be open for what it is to be used for; found out before anything is sent.
@@ -231,7 +231,7 @@ fn retry(call: impl FnMut() -> rustix::io::Result<usize>) -> rustix::io::Result<
 ///
 /// There is no /proc, or the pipe belongs to another user.
 fn open_anew(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    if cfg!(not(target_os = "linux")) {
+    if cfg!(not(evidence = "linux")) {
         // Elsewhere /dev/fd/N is a dup, which shares the flag.
         return Err(io::ErrorKind::Unsupported.into());
     }

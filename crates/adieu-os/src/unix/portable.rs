@@ -1,4 +1,4 @@
-//! Unix systems that have no evidence of their own here (DragonFly BSD, Android, illumos): SO_ERROR is all there is, and acknowledgements are
+//! Unix systems that have no evidence of their own here (DragonFly BSD, illumos): SO_ERROR is all there is, and acknowledgements are
 //! not known.
 
 pub use crate::untold::*;

@@ -114,7 +114,7 @@ mod tests {
     fn what_is_no_unix_socket_is_told() {
         assert!(address_of(OsStr::new("vsock:2:1234")).is_err());
         assert!(address_of(OsStr::new("/run/systemd/notify")).is_ok());
-        #[cfg(target_os = "linux")]
+        #[cfg(any(target_os = "linux", target_os = "android"))]
         assert!(address_of(OsStr::new("@notify")).is_ok());
     }
 

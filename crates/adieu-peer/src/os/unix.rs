@@ -17,10 +17,10 @@ pub(crate) fn is_without_family(error: &io::Error) -> bool {
 }
 
 /// The kernel's table of TCP connections in the calling thread's network, which may be its own; `proc_pid_net(5)`.
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "android"))]
 pub const TABLE_OF_TCP: &str = "/proc/thread-self/net/tcp";
 /// The kernel's table of TCP connections, on a system that has `proc(5)`.
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub const TABLE_OF_TCP: &str = "/proc/net/tcp";
 
 /// Bytes sent on this socket that the other side's TCP has not acknowledged (Unix sockets: not yet read there).

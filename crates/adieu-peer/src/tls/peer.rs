@@ -51,7 +51,7 @@ pub enum Step {
     /// Shuts down its sending side: FIN.
     Fin,
     /// From now on its system acknowledges late, as it does in a dialogue. tcp(7), TCP_QUICKACK.
-    #[cfg(target_os = "linux")]
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     AcknowledgeLate,
     /// Aborts: RST.
     Reset,
@@ -407,7 +407,7 @@ impl Performance {
                 Err(io::Error::other("it was believed"))
             }
             Step::Fin => self.stream()?.shutdown(Shutdown::Write),
-            #[cfg(target_os = "linux")]
+            #[cfg(any(target_os = "linux", target_os = "android"))]
             Step::AcknowledgeLate => self.stream()?.set_tcp_quickack(false),
             Step::Reset => {
                 let stream = self.stream.take().ok_or_else(gone)?;

@@ -195,7 +195,7 @@ impl<H: Opened> Racing<H> {
 /// Source: `inet_stream_connect` and `inet_getname` of Linux: the answer comes through the loopback interface while the call holds the
 /// socket, and is taken up when it lets go of it.
 fn is_answered_at_once(address: SocketAddr) -> bool {
-    cfg!(target_os = "linux") && address.ip().to_canonical().is_loopback()
+    cfg!(any(target_os = "linux", target_os = "android")) && address.ip().to_canonical().is_loopback()
 }
 
 /// Whether an attempt that is ready has connected.

@@ -75,7 +75,8 @@ impl<H: Handle> Link<H> {
     ///
     /// Source: epoll(7), question 9; `tcp_recvmsg_locked` of Linux.
     pub(crate) fn trust_short_receives(&mut self, on: bool) {
-        let is_known = cfg!(target_os = "linux") && self.facts.transport == Some(Transport::Tcp);
+        let is_known = cfg!(any(target_os = "linux", target_os = "android"))
+            && self.facts.transport == Some(Transport::Tcp);
         self.trusts_short = on && is_known;
     }
 

@@ -180,7 +180,7 @@ pub(crate) enum Purpose {
 impl SocketOptions {
     /// What can be known to be wrong before any socket is made, which leads to this host. `None`: to a Unix socket.
     pub(crate) fn check(&self, endpoint: &Endpoint, host: Option<&str>) -> Result<(), OptionError> {
-        let linux = cfg!(target_os = "linux");
+        let linux = cfg!(any(target_os = "linux", target_os = "android"));
         let asked = [
             // Name, whether it was asked for, whether this system has it.
             ("source", self.source.is_some(), true),
@@ -326,7 +326,7 @@ impl SocketOptions {
     ///
     /// Source: `sk_clone_lock` and `tcp_create_openreq_child` of Linux. What a Multipath TCP socket hands down is its own matter.
     pub(crate) fn are_inherited(&self, domain: Domain) -> bool {
-        cfg!(target_os = "linux") && domain != Domain::UNIX && !self.mptcp
+        cfg!(any(target_os = "linux", target_os = "android")) && domain != Domain::UNIX && !self.mptcp
     }
 
     /// Sets what was asked for of any new socket.
@@ -398,7 +398,7 @@ impl SocketOptions {
     /// A non-blocking stream socket.
     fn socket(&self, domain: Domain) -> Result<Socket, OpenError> {
         // In one call, where there is one.
-        #[cfg(target_os = "linux")]
+        #[cfg(any(target_os = "linux", target_os = "android"))]
         if !self.mptcp {
             return Ok(Socket::new(domain, Type::STREAM.nonblocking(), None)?);
         }
@@ -448,7 +448,7 @@ impl SocketOptions {
         }
         let is_v6 = os::is_ipv6(socket);
         // Its clients over IPv4 have IPv4's options. Other systems refuse those on such a socket.
-        let takes_both = is_v6 && cfg!(target_os = "linux");
+        let takes_both = is_v6 && cfg!(any(target_os = "linux", target_os = "android"));
         if let Some(tos) = self.tos {
             let set = if is_v6 { os::set_traffic_class(socket, tos) } else { os::set_tos(socket, tos) };
             refused("tos", &format!("{tos:#04x}"), set)?;
@@ -550,11 +550,11 @@ fn refused<T>(
 /// Source: socket(7): Linux doubles the size for its own needs, and caps it at `net.core.wmem_max` and `rmem_max`.
 fn at_least(option: &'static str, size: usize, got: io::Result<usize>) -> Result<(), OptionError> {
     let got = refused(option, &format!("{size} bytes"), got)?;
-    let usable = if cfg!(target_os = "linux") { got / 2 } else { got };
+    let usable = if cfg!(any(target_os = "linux", target_os = "android")) { got / 2 } else { got };
     if usable >= size {
         return Ok(());
     }
-    let by = match (cfg!(target_os = "linux"), option) {
+    let by = match (cfg!(any(target_os = "linux", target_os = "android")), option) {
         (true, "send-buffer") => " (net.core.wmem_max)",
         (true, _) => " (net.core.rmem_max)",
         _ => "",

@@ -476,7 +476,7 @@ impl Options {
         let option = "fastopen";
         if endpoint.is_unix() {
             Err(OptionError::Meaningless { option })
-        } else if !cfg!(target_os = "linux") {
+        } else if !cfg!(any(target_os = "linux", target_os = "android")) {
             Err(OptionError::Unavailable { option })
         } else if self.proxy.is_some() {
             Err(OptionError::ThroughProxy { option })
@@ -547,7 +547,7 @@ mod tests {
         assert!(said(&options, &Endpoint::unix("x")).contains("fastopen means nothing for a Unix socket"));
         let proxy: Proxy = "socks5://127.0.0.1:1".parse().expect("a proxy");
         let through = said(&options.clone().proxy(proxy), &tcp);
-        if cfg!(target_os = "linux") {
+        if cfg!(any(target_os = "linux", target_os = "android")) {
             assert_eq!(said(&options, &tcp), "");
             assert!(through.contains("fastopen cannot be had through a proxy"), "{through}");
         } else {

@@ -153,7 +153,7 @@ impl Stream {
     /// Whether Linux has told tokio that it can be sent to, and of no error. It costs no system call.
     pub(super) fn is_known_faultless(&self) -> bool {
         let stream = match self {
-            Self::Tcp(stream) if cfg!(target_os = "linux") => stream,
+            Self::Tcp(stream) if cfg!(any(target_os = "linux", target_os = "android")) => stream,
             _ => return false,
         };
         let ready = pin!(stream.ready(Interest::WRITABLE | Interest::ERROR));

@@ -33,7 +33,10 @@ pub(super) struct Described {
     /// Others may listen on its port (SO_REUSEPORT).
     pub(super) shares_port: bool,
     /// The one network interface that its sockets use.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "the option is refused there"))]
+    #[cfg_attr(
+        not(any(target_os = "linux", target_os = "android")),
+        expect(dead_code, reason = "the option is refused there")
+    )]
     pub(super) interface: Option<String>,
     /// Where it stands in the file.
     pub(super) lines: Option<Lines>,
@@ -186,7 +189,7 @@ fn listen_options(
 ) -> Result<ListenOptions, NoPlan> {
     let mut socket = asked(args, endpoint);
     if args.reuse_port {
-        if !cfg!(target_os = "linux") {
+        if !cfg!(any(target_os = "linux", target_os = "android")) {
             return Err(NoPlan::refused("--reuse-port is not available on this system"));
         }
         if endpoint.is_unix() {

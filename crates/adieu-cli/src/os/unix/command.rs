@@ -22,13 +22,7 @@ use std::time::{Duration, Instant};
 ///
 /// A command that reads a cut stream must be stopped before its stdin is closed, and its exit status says whether its answer is whole: for
 /// both its end has to wake us, by a pidfd on Linux, by a kqueue on macOS and the BSDs.
-pub(crate) const REFUSAL: Option<&str> = if cfg!(any(
-    target_os = "linux",
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd"
-)) {
+pub(crate) const REFUSAL: Option<&str> = if adieu_os::TELLS_END_OF_PROCESS {
     None
 } else {
     Some("--exec is not there on this system, which does not tell us when a command has ended")

@@ -19,7 +19,7 @@ fn timespec(time: Duration) -> Timespec {
 /// A pipe. Small enough, if that is asked for, that a few kilobytes already block the writer.
 pub(crate) fn pipe(small: bool) -> io::Result<(PipeReader, PipeWriter)> {
     let (reader, writer) = io::pipe()?;
-    #[cfg(target_os = "linux")]
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     if small {
         rustix::pipe::fcntl_setpipe_size(&writer, 4_096)?;
     }

@@ -7,7 +7,10 @@ use std::io;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SyncAtOnce {
     No,
-    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux has syncfs"))]
+    #[cfg_attr(
+        not(any(target_os = "linux", target_os = "android")),
+        allow(dead_code, reason = "only Linux has syncfs")
+    )]
     Yes {
         device: u64,
     },
@@ -18,9 +21,12 @@ impl SyncAtOnce {
     ///
     /// Linux from 5.8 on, where syncfs(2) tells of every error in writing back since its descriptor was opened, and on
     /// local file systems, whose sync ends on the disk. A network's or FUSE's may not.
-    #[cfg_attr(not(target_os = "linux"), expect(clippy::unnecessary_wraps, reason = "it can fail on Linux"))]
+    #[cfg_attr(
+        not(any(target_os = "linux", target_os = "android")),
+        expect(clippy::unnecessary_wraps, reason = "it can fail on Linux")
+    )]
     pub(crate) fn of(root: &Directory) -> io::Result<Self> {
-        #[cfg(target_os = "linux")]
+        #[cfg(any(target_os = "linux", target_os = "android"))]
         {
             // magic.h of Linux: ext2 to ext4, XFS, Btrfs, F2FS, tmpfs.
             const LOCAL: [u32; 5] = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, 0x0102_1994];
@@ -45,9 +51,12 @@ impl SyncAtOnce {
     }
 
     /// Source: syncfs(2).
-    #[cfg_attr(not(target_os = "linux"), expect(clippy::unused_self, reason = "as on Linux"))]
+    #[cfg_attr(
+        not(any(target_os = "linux", target_os = "android")),
+        expect(clippy::unused_self, reason = "as on Linux")
+    )]
     pub(crate) fn sync(self, root: &Directory) -> io::Result<()> {
-        #[cfg(target_os = "linux")]
+        #[cfg(any(target_os = "linux", target_os = "android"))]
         if self.is_possible() {
             return Ok(rustix::fs::syncfs(root)?);
         }
@@ -57,14 +66,14 @@ impl SyncAtOnce {
 }
 
 /// Whether a release such as `6.1.0-generic` is 5.8 or later.
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "android"))]
 fn is_5_8(release: &str) -> bool {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse::<u32>().unwrap_or(0));
     let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     version >= (5, 8)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
 mod tests {
     #[test]
     fn releases_are_compared_by_number() {

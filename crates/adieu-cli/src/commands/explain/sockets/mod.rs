@@ -1,17 +1,17 @@
 //! `adieu explain --live`: which TCP sockets of this machine hang, and which programs hold them.
 
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "android"))]
 mod json;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "android"))]
 mod look;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "android"))]
 mod run;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "android"))]
 mod screen;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "android"))]
 mod text;
 
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) use run::run;
 
 use super::arguments::{Args, Format};
@@ -20,7 +20,10 @@ use crate::no_plan::NoPlan;
 use std::time::Duration;
 
 /// What is looked at, and how it is printed.
-#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "it is refused there"))]
+#[cfg_attr(
+    not(any(target_os = "linux", target_os = "android")),
+    expect(dead_code, reason = "it is refused there")
+)]
 pub(crate) struct Plan {
     filter: Filter,
     /// JSON Lines, or text.
@@ -31,7 +34,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(super) fn new(args: &Args) -> Result<Self, NoPlan> {
-        if cfg!(not(target_os = "linux")) {
+        if cfg!(not(any(target_os = "linux", target_os = "android"))) {
             return Err(NoPlan::refused(
                 "--live needs Linux, whose kernel tells the sockets of all programs (sock_diag)",
             ));
@@ -47,7 +50,7 @@ impl Plan {
     }
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(super) fn run(_: &Plan) -> crate::exit::ExitStatus {
     unreachable!("a plan is refused here")
 }
