@@ -381,7 +381,7 @@ pub(crate) fn cause(error: &std::io::Error) -> String {
         ErrorKind::InvalidData => error.to_string(),
         // One of ours, which is a sentence.
         _ if error.get_ref().is_some() => error.to_string(),
-        _ => format!("the connection failed ({})", crate::words::plain(error)),
+        _ => format!("the connection failed: {}", crate::words::plain(error)),
     }
 }
 

@@ -3,9 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
-/// The system's words without number and capital, to stand in a sentence.
+/// The system's words with the name and the number of its error, and without a capital: to stand in a sentence.
 pub(crate) fn plain(error: &io::Error) -> String {
-    let words = adieu_os::error_words(error);
+    let words = adieu_os::describe_error(error);
     let mut chars = words.chars();
     match (chars.next(), chars.clone().next()) {
         (Some(first), second) if !second.is_some_and(char::is_uppercase) => {
