@@ -13,6 +13,7 @@ use crate::exit::ExitStatus;
 use crate::guide::{Help, long, overview, short};
 use crate::no_plan::NoPlan;
 use crate::parsing;
+use crate::printer::complain;
 use crate::stdout::print;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
@@ -112,6 +113,10 @@ fn command(words: &[OsString]) -> Result<Command, ExitStatus> {
     }
     if evidence::is_asked(words) {
         return Err(print(evidence::described().as_bytes()));
+    }
+    if let Some(sentence) = evidence::misunderstood(words) {
+        complain(&sentence);
+        return Err(ExitStatus::Usage);
     }
     if completions::is_asked(words) {
         return Err(completions::answer(words, &Cli::<Command>::command()));

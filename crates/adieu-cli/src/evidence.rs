@@ -28,7 +28,7 @@ pub(crate) const HERE: Evidence = if cfg!(all(target_os = "linux", target_arch =
         asked: LINUX,
         tested: "the closing matrix on this program, once, under qemu-user; never run on such a processor",
     }
-} else if cfg!(target_os = "linux") {
+} else if cfg!(any(target_os = "linux", target_os = "android")) {
     Evidence { asked: LINUX, tested: NEVER_RUN }
 } else if cfg!(windows) {
     Evidence {
@@ -59,6 +59,18 @@ pub(crate) fn is_asked(words: &[OsString]) -> bool {
     both(first, second) || both(second, first)
 }
 
+/// What cannot be understood after `adieu --version`, in a sentence. `None`: nothing is there that should not be.
+pub(crate) fn misunderstood(words: &[OsString]) -> Option<String> {
+    let [_, first, rest @ ..] = words else { return None };
+    if first != "--version" && first != "-V" {
+        return None;
+    }
+    let is_known = |word: &&OsString| ["--verbose", "-v", "--help", "-h"].iter().any(|known| *word == known);
+    let wrong = rest.iter().find(|word| !is_known(word))?.to_string_lossy();
+    let what = if wrong.starts_with('-') { "option" } else { "argument" };
+    Some(format!("unexpected {what} '{wrong}' after {}; see adieu --help", first.to_string_lossy()))
+}
+
 /// All of it, in lines.
 pub(crate) fn described() -> String {
     let mut text = format!("adieu {} for {TARGET}\n", env!("CARGO_PKG_VERSION"));
@@ -77,6 +89,20 @@ mod tests {
         assert!(asked(&["adieu", "--version", "--verbose"]) && asked(&["adieu", "-v", "-V"]));
         assert!(!asked(&["adieu", "--version"]) && !asked(&["adieu", "--version", "--version"]));
         assert!(!asked(&["adieu", "connect", "-v", "-V"]));
+    }
+
+    #[test]
+    fn after_the_version_nothing_is_ignored() {
+        let said = |words: &[&str]| misunderstood(&words.iter().map(OsString::from).collect::<Vec<_>>());
+        let of_option = "unexpected option '--bogus' after --version; see adieu --help";
+        assert_eq!(said(&["adieu", "--version", "--verbose", "--bogus"]).as_deref(), Some(of_option));
+        let of_word = "unexpected argument 'connect' after -V; see adieu --help";
+        assert_eq!(said(&["adieu", "-V", "connect"]).as_deref(), Some(of_word));
+        for known in [&["adieu"][..], &["adieu", "-V"], &["adieu", "--version", "-v"], &["adieu", "-V", "-h"]]
+        {
+            assert_eq!(said(known), None, "{known:?}");
+        }
+        assert_eq!(said(&["adieu", "connect", "--version"]), None, "the command's own parser says that");
     }
 
     #[test]

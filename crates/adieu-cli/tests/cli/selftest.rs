@@ -1,5 +1,6 @@
 //! `adieu selftest`: the table, its formats, and that it fails when something does.
 
+use crate::transfer::on_own_disk;
 use crate::{ADIEU, text};
 use adieu_testkit::schema::Schema;
 use std::process::{Command, Output, Stdio};
@@ -71,7 +72,6 @@ fn the_version_says_at_length_what_is_asked_of_the_system() {
     );
 }
 
-#[cfg(unix)]
 #[test]
 fn a_signal_leaves_no_file_behind() {
     let folder = tempfile::tempdir().expect("there is room");
@@ -109,7 +109,50 @@ fn without_a_place_for_files_nothing_is_tested_and_nothing_has_failed() {
     assert_eq!((output.status.code(), output.stdout.len()), (Some(7), 0));
     let said = text(&output.stderr);
     assert!(
-        said.starts_with("adieu: nothing can be tested here: no directory for temporary files: "),
+        said.starts_with("adieu: nothing can be tested here: no temporary directory in /there/is/none: "),
         "{said}"
     );
+}
+
+#[test]
+fn a_place_whose_path_is_too_long_for_unix_sockets_is_told_before_anything_is_tested() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let long = folder.path().join("x".repeat(120));
+    std::fs::create_dir(&long).expect("there is room");
+    let run = |word: &str| {
+        let mut command = Command::new(ADIEU);
+        command.args(["selftest", word]).env("TMPDIR", &long);
+        command.stdin(Stdio::null()).output().expect("adieu starts")
+    };
+    let output = run("exchange_of_nothing_over_unix");
+    let said = text(&output.stderr);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(7), 0), "{said}");
+    assert!(said.starts_with("adieu: nothing can be tested here: no Unix socket in /"), "{said}");
+    assert!(said.contains(" bytes, and a Unix socket's has at most 1"), "{said}");
+    assert!(std::fs::read_dir(&long).expect("it is there").next().is_none(), "something is left");
+    // What needs no Unix socket is tested all the same.
+    assert_eq!(run("connection_refused").status.code(), Some(0));
+}
+
+#[test]
+fn a_full_disk_for_temporary_files_is_no_failure_of_a_scenario() {
+    let folder = tempfile::tempdir().expect("there is room");
+    on_own_disk("a_full_disk_for_temporary_files", folder.path(), 1 << 20, false, || {
+        let mut command = Command::new(ADIEU);
+        command.args(["selftest", "output_to_a_file"]).env("TMPDIR", folder.path());
+        let output = command.stdin(Stdio::null()).output().expect("adieu starts");
+        let said = text(&output.stderr);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(7), 0), "{said}");
+        let why = "adieu: nothing can be tested here: no room for temporary files in /";
+        assert!(said.starts_with(why) && said.ends_with("(ENOSPC 28)\n"), "{said}");
+    });
+}
+
+#[test]
+fn what_follows_the_version_is_not_ignored() {
+    let output =
+        Command::new(ADIEU).args(["--version", "--verbose", "--bogus"]).output().expect("adieu starts");
+    let said = text(&output.stderr);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{said}");
+    assert_eq!(said, "adieu: unexpected option '--bogus' after --version; see adieu --help\n");
 }

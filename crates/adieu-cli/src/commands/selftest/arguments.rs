@@ -1,7 +1,19 @@
 //! What `adieu selftest` is asked for.
 
-use crate::options::reporting::Reporting;
-use clap::builder::Resettable;
+use crate::options::reporting::{ReportFormat, Reporting};
+use clap::ValueEnum;
+use clap::builder::{PossibleValue, PossibleValuesParser, Resettable, TypedValueParser};
+
+/// The formats with what they mean here: they are not a connection's report.
+fn formats() -> impl TypedValueParser<Value = ReportFormat> {
+    let meanings = [
+        ("text", "A table, a line for each scenario"),
+        ("json", "One line of JSON, described by docs/selftest.schema.json"),
+        ("none", "No results: only the exit status"),
+    ];
+    let values = meanings.map(|(name, meaning)| PossibleValue::new(name).help(meaning));
+    PossibleValuesParser::new(values).try_map(|name| ReportFormat::from_str(&name, false))
+}
 
 /// Test adieu on this system: real peers that misbehave, on loopback, in about ten seconds
 ///
@@ -12,7 +24,7 @@ use clap::builder::Resettable;
 /// The table is what a report about a new system needs: adieu selftest --report-file selftest.txt.
 #[derive(clap::Args)]
 #[command(
-    mut_arg("report", |arg| arg.help("Format of the results; \"json\" is one object (docs/selftest.schema.json) [default: text]")),
+    mut_arg("report", |arg| arg.value_parser(formats()).help("Format of the results [default: text]")),
     mut_arg("report_file", |arg| arg.help("Write the results to this file instead; JSON is the default format if its name ends in .json").long_help(Resettable::Reset)),
     mut_arg("verbose", |arg| arg.help("Say what each scenario shows, too")),
     mut_arg("quiet", |arg| arg.help("Print only the scenarios that failed").long_help(Resettable::Reset)))]

@@ -34,8 +34,16 @@ impl Plan {
 
     /// Whether a wanted scenario connects to 127.0.0.1.
     pub(super) fn needs_loopback(&self) -> bool {
-        let over_it = |target| matches!(target, Target::Tcp4 | Target::Refused | Target::NeverAnswers);
-        scenario::all().any(|scenario| self.wants(scenario) && over_it(scenario.target))
+        self.wants_one(|target| matches!(target, Target::Tcp4 | Target::Refused | Target::NeverAnswers))
+    }
+
+    /// Whether a wanted scenario that this system can run connects to a Unix socket.
+    pub(super) fn needs_unix_sockets(&self) -> bool {
+        cfg!(unix) && self.wants_one(|target| target == Target::Unix)
+    }
+
+    fn wants_one(&self, is_meant: impl Fn(Target) -> bool) -> bool {
+        scenario::all().any(|scenario| self.wants(scenario) && is_meant(scenario.target))
     }
 }
 

@@ -30,9 +30,9 @@ pub(crate) fn run(plan: &Plan) -> ExitStatus {
             return ExitStatus::LocalFailure;
         }
     };
-    let scratch = match scratch::directory() {
+    let scratch = match scratch::directory(plan.needs_unix_sockets()) {
         Ok(scratch) => scratch,
-        Err(error) => return impossible("no directory for temporary files", &error),
+        Err((what, error)) => return impossible(&what, &error),
     };
     if plan.needs_loopback()
         && let Err(error) = scratch::loopback()
