@@ -18,6 +18,12 @@ pub(crate) const RUSTC: &str = "/usr/bin/rustc";
 pub(crate) const STD: &str = "/usr/lib/rustlib/src/rust/library/std/Cargo.toml";
 pub(crate) const RUST: [Part; 3] = [(RUSTC, "rustc-web"), (CARGO, "cargo-web"), (STD, "rust-web-src")];
 
+/// Where that compiler builds, for every target, so that what runs on this machine is built once. Apart from the toolchain's own
+/// artefacts: two compilers in one folder throw away each other's.
+pub(crate) fn folder() -> Result<PathBuf> {
+    Ok(crate::root()?.join("target/other-systems"))
+}
+
 /// Checks that all of them are there.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! Type checks, by clippy with warnings as errors.
 
-use crate::parts::{CARGO, RUSTC};
+use crate::parts::{self, CARGO, RUSTC};
 use crate::root;
 use anyhow::{Context, Result, bail};
 use std::process::{Command, Stdio};
@@ -22,21 +22,25 @@ pub(super) const CLIPPY: &str = "/usr/bin/cargo-clippy";
 /// Of the workspace, what is not for users: it builds and measures on Linux alone.
 const FOR_LINUX_ALONE: [&str; 2] = ["xtask", "bench-helper"];
 
+/// What only tests use: its dependencies would be half of a quick check.
+const FOR_TESTS_ALONE: &str = "adieu-testkit";
+
 /// What tests the program on Linux: much of it is for Linux alone, and the rest would be full of what is unused elsewhere.
 const TESTED_ON_LINUX: &str = "adieu-cli";
 
 /// Checks every crate for a target; unless it is quick, the tests and examples of the libraries too.
 pub(super) fn run(target: &str, is_quick: bool) -> Result<()> {
-    clippy(target, &[])?;
-    if is_quick { Ok(()) } else { clippy(target, &["--exclude", TESTED_ON_LINUX, "--all-targets"]) }
+    clippy(target, "std,panic_unwind", &["--exclude", FOR_TESTS_ALONE])?;
+    let all = ["--exclude", TESTED_ON_LINUX, "--all-targets"];
+    if is_quick { Ok(()) } else { clippy(target, "std,panic_unwind,test", &all) }
 }
 
-fn clippy(target: &str, more: &[&str]) -> Result<()> {
+fn clippy(target: &str, std: &str, more: &[&str]) -> Result<()> {
     let mut command = Command::new(CLIPPY);
     command
         .current_dir(root()?)
         .arg("clippy")
-        .args(["-Zbuild-std=std,panic_unwind,test", "--target", target, "--keep-going"])
+        .args([&format!("-Zbuild-std={std}"), "--target", target, "--keep-going"])
         .args(["--workspace", "--all-features"])
         .args(FOR_LINUX_ALONE.iter().flat_map(|package| ["--exclude", package]));
     command
@@ -46,7 +50,7 @@ fn clippy(target: &str, more: &[&str]) -> Result<()> {
         .env("RUSTC", RUSTC)
         // build-std is not stable yet.
         .env("RUSTC_BOOTSTRAP", "1")
-        .env("CARGO_TARGET_DIR", root()?.join("target/platforms"))
+        .env("CARGO_TARGET_DIR", parts::folder()?)
         .envs([("CARGO_PROFILE_DEV_DEBUG", "0"), ("CARGO_INCREMENTAL", "0")])
         // Those of the cargo that runs us name its own compiler.
         .env_remove("RUSTUP_TOOLCHAIN")

@@ -4,7 +4,7 @@
 //! qemu-user cannot start a program of its processor from inside of one.
 
 use super::{Results, note};
-use crate::parts::{self, CARGO, Part, RUST, RUSTC};
+use crate::parts::{self, CARGO, Part, RUST, RUSTC, folder};
 use crate::root;
 use adieu_testkit::matrix::{self, Command as Side, Pace};
 use anyhow::{Context, Result, bail, ensure};
@@ -12,6 +12,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+/// What qemu-user 7.2 does not do for its programs, so that nothing is known of it on such a processor. docs/platforms.md has it too.
+const NOT_UNDER_QEMU: &str = "not run under qemu-user: what TCP_INFO tells beside the state (times, retransmissions, a dead peer \
+     found by looking), of which it gives the first 4 octets alone; SO_MEMINFO (dropped datagrams); SO_ATTACH_REUSEPORT_CBPF (a \
+     relay's clients shared among its workers); --exec, whose guard is the program started anew";
 
 /// Linux on a processor, and how programs for it are linked and run here.
 struct Machine {
@@ -76,6 +81,9 @@ pub(super) fn all(wanted: &[&str], is_quick: bool, results: &mut Results) -> Res
 impl Machine {
     fn run(&self, is_quick: bool, results: &mut Results) {
         let target = self.target;
+        if self.emulator.is_some() {
+            println!("--- {target}: {NOT_UNDER_QEMU}");
+        }
         let mut program = None;
         note(results, format!("adieu for {target}"), || {
             program = Some(self.program()?);
@@ -151,11 +159,6 @@ impl Machine {
     fn variable(&self, what: &str) -> String {
         format!("CARGO_TARGET_{}_{what}", self.target.to_uppercase().replace('-', "_"))
     }
-}
-
-/// Beside the type checks', so that host tools are built once.
-fn folder() -> Result<PathBuf> {
-    Ok(root()?.join("target/platforms"))
 }
 
 /// A shell's script that can be started.

@@ -42,7 +42,7 @@ fn build(parts: &Parts, folder: &Path, programs: &Path) -> Result<()> {
     println!("--- building the C library for {TARGET}");
     fs::create_dir_all(programs)?;
     let told = programs.join("native-static-libs");
-    let output = cargo(parts, folder, "rustc", TARGET, "std,panic_unwind")?
+    let output = cargo(parts, folder, "rustc", "std,panic_unwind")?
         .args(["-p", "adieu-capi", "--lib", "--message-format", "json-render-diagnostics", "--", "--print"])
         .arg(format!("native-static-libs={}", told.display()))
         .stderr(Stdio::inherit())

@@ -1,8 +1,8 @@
-//! `cargo xtask windows`: builds for Windows on Linux, runs the tests under Wine, and type-checks for macOS.
+//! `cargo xtask windows`: builds for Windows on Linux, and runs the tests under Wine.
 //!
 //! It installs nothing: what is missing is said, with the command that gets it. The compiler is Debian's, because its
 //! standard library can be built for Windows from the source beside it; the one of a rustup toolchain would need a
-//! download. Its artefacts stand apart (target/windows), so the two compilers do not throw away each other's.
+//! download.
 //!
 //! Not built for Windows is what tests nothing that differs there: the core's own suites (proptest, stateright), the
 //! report's schema and the help's snapshots.
@@ -22,7 +22,6 @@ use std::{
 };
 
 const TARGET: &str = "x86_64-pc-windows-gnu";
-const MACOS: &str = "x86_64-apple-darwin";
 
 /// Tests of one program at a time: all of Wine's calls go through one server process, so more only wait for it.
 const THREADS: &str = "4";
@@ -41,7 +40,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let began = Instant::now();
     let parts = Parts::find()?;
     let mut results = Results::default();
-    let folder = root()?.join("target/windows");
+    let folder = crate::parts::folder()?;
 
     if !arguments.only_capi {
         run_rust(&parts, &folder, &mut results);
@@ -52,7 +51,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 /// The Rust crates, and the tutorial's programs.
 fn run_rust(parts: &Parts, folder: &Path, results: &mut Results) {
-    results.note("type check for macOS", check_macos(parts, folder));
     let built = build(parts, folder);
     match built {
         Ok(programs) => {
@@ -109,13 +107,13 @@ impl Results {
 /// What is built for other systems.
 const CRATES: [&str; 8] = ["-p", "adieu", "-p", "adieu-os", "-p", "adieu-cli", "-p", "adieu-transfer"];
 
-/// Debian's cargo for another system, whose standard library it builds from source.
-fn cargo(parts: &Parts, folder: &Path, subcommand: &str, target: &str, std: &str) -> Result<Command> {
+/// Debian's cargo for Windows, whose standard library it builds from source.
+fn cargo(parts: &Parts, folder: &Path, subcommand: &str, std: &str) -> Result<Command> {
     let mut command = Command::new(&parts.cargo);
     command
         .current_dir(root()?)
         .arg(subcommand)
-        .args([&format!("-Zbuild-std={std}"), "--target", target])
+        .args([&format!("-Zbuild-std={std}"), "--target", TARGET])
         .env("RUSTC", &parts.rustc)
         // build-std is not stable yet.
         .env("RUSTC_BOOTSTRAP", "1")
@@ -128,17 +126,10 @@ fn cargo(parts: &Parts, folder: &Path, subcommand: &str, target: &str, std: &str
     Ok(command)
 }
 
-fn check_macos(parts: &Parts, folder: &Path) -> Result<()> {
-    let mut command = cargo(parts, folder, "check", MACOS, "std,panic_unwind")?;
-    // ring has C in it, and a check links nothing: a compiler that does nothing serves.
-    command.envs([("CC_x86_64_apple_darwin", "true"), ("AR_x86_64_apple_darwin", "true")]);
-    succeed(command.args(CRATES).args(["-p", "adieu-capi", "--features", "adieu/tokio"]))
-}
-
 /// The programs of all tests, adieu.exe beside them.
 fn build(parts: &Parts, folder: &Path) -> Result<Vec<PathBuf>> {
     println!("--- building for {TARGET}");
-    let mut command = cargo(parts, folder, "test", TARGET, "std,panic_unwind,test")?;
+    let mut command = cargo(parts, folder, "test", "std,panic_unwind,test")?;
     command.args(CRATES).args([
         "-p",
         "adieu-peer",
