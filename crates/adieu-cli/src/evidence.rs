@@ -15,8 +15,7 @@ pub(crate) struct Evidence {
     pub(crate) tested: &'static str,
 }
 
-const NEVER_RUN: &str =
-    "never run by the project, only type-checked; please run adieu selftest and report its table";
+const NEVER_RUN: &str = "never run by the project; please run adieu selftest and report its table";
 
 /// Of this build's platform. docs/platforms.md has them all.
 pub(crate) const HERE: Evidence = if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
