@@ -10,6 +10,7 @@ use super::{Plan, VERSION};
 use crate::root;
 use anyhow::{Context, Result, ensure};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -49,6 +50,10 @@ pub(super) fn make(plan: &Plan, package: &str, stage: &Path, target: &Target, pa
 
 /// Makes a package of a tree that has a control file. `fast`: it is only tried.
 fn build(plan: &Plan, fast: bool, stage: &Path, path: &Path) -> Result<()> {
+    // The package has the mode of its topmost folders too, which are made under anybody's umask.
+    for folder in [stage.to_owned(), stage.join(CONTROL)] {
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755))?;
+    }
     let mut command = Command::new("dpkg-deb");
     // Said, because Ubuntu's dpkg-deb takes zstd, which Debian 11's does not read. One thread, because how many there are may
     // differ; an old dpkg-deb has no option for that.
@@ -172,6 +177,7 @@ mod tests {
         let (stage, path) = (folder.path().join("stage"), folder.path().join("adieu.deb"));
         let tree = Tree { below: &stage };
         tree.put("usr/bin/adieu", &[b'x'; 1025], 0o755).expect("there is room");
+        fs::set_permissions(&stage, fs::Permissions::from_mode(0o700)).expect("it is ours");
         let target = super::super::target::NATIVE;
         let plan = Plan {
             quick: true,
@@ -201,6 +207,8 @@ mod tests {
             listed.contains("-rwxr-xr-x root/root      1025 2001-09-09 01:46 ./usr/bin/adieu"),
             "{listed}"
         );
+
+        assert!(listed.starts_with("drwxr-xr-x root/root "), "{listed}");
 
         let older = older(&plan, &path).expect("it can be packed again");
         let version =
