@@ -36,7 +36,7 @@ pub(super) fn make(plan: &Plan, package: &str, stage: &Path, target: &Target, pa
                     "version" => format!("{VERSION}-{REVISION}"),
                     "architecture" => machine.to_owned(),
                     "size" => size(stage, &files)?.to_string(),
-                    "depends" => depends(plan, package, stage, &files)?,
+                    "depends" => depends(&plan.work, package, stage, &files)?,
                     _ => anyhow::bail!("nobody knows ${{{field}}} of {}", source.display()),
                 })
             })?,
@@ -103,15 +103,15 @@ fn size(stage: &Path, files: &[PathBuf]) -> Result<u64> {
 }
 
 /// The packages of the shared libraries that these files need, as dpkg-shlibdeps finds them.
-fn depends(plan: &Plan, package: &str, stage: &Path, files: &[PathBuf]) -> Result<String> {
+fn depends(work: &Path, package: &str, stage: &Path, files: &[PathBuf]) -> Result<String> {
     // It reads the control file of a source package in the folder where it runs.
-    let folder = plan.work.join("shlibdeps");
+    let folder = work.join("shlibdeps");
     let source = Tree { below: &folder };
     let control = format!("Source: adieu\n\nPackage: {package}\nArchitecture: any\n");
     source.put("debian/control", control.as_bytes(), 0o644)?;
     let output = Command::new("dpkg-shlibdeps")
         .current_dir(&folder)
-        .args(["-O", &format!("--package={package}")])
+        .arg("-O")
         .args(files.iter().map(|name| stage.join(name)).filter(|path| is_shared_library(path)))
         .output()
         .context("dpkg-shlibdeps does not start")?;
@@ -169,6 +169,17 @@ mod tests {
         assert_eq!(text, "Version: 1.2-1\nProvides: it (= 1.2-1)\n");
         assert!(filled("Depends: ${other}\n", &value).is_err());
         assert!(filled("Depends: ${version", &value).is_err());
+    }
+
+    #[test]
+    fn a_shared_library_needs_the_package_of_the_c_library() {
+        let folder = tempfile::tempdir().expect("there is room");
+        let (stage, work) = (folder.path().join("stage"), folder.path().join("work"));
+        let library = fs::read("/lib/x86_64-linux-gnu/libm.so.6").expect("each Debian has it");
+        Tree { below: &stage }.put("usr/lib/libours.so.0.1", &library, 0o644).expect("there is room");
+        let files = files(&stage).expect("it can be listed");
+        let found = depends(&work, "libours-dev", &stage, &files).expect("dpkg-shlibdeps is there");
+        assert!(found.starts_with("libc6 (>= "), "{found}");
     }
 
     #[test]
