@@ -14,8 +14,7 @@ use std::time::{Duration, SystemTime};
 
 /// How long what is not written yet is waited for at the end. Where only a thread can write without holding us up, it is not
 /// the stderr that takes nothing alone that is waited for.
-const LAST_CHANCE: Duration =
-    Duration::from_millis(if cfg!(any(target_os = "linux", target_os = "android")) { 100 } else { 1000 });
+const LAST_CHANCE: Duration = Duration::from_millis(if cfg!(target_os = "linux") { 100 } else { 1000 });
 
 /// The same where every line is left to a thread: also one that takes them at once has to be given the processor.
 const LAST_CHANCE_BESIDE: Duration = Duration::from_secs(1);

@@ -358,16 +358,19 @@ pub fn set_min_ttl(socket: &SockRef<'_>, hops: u8) -> io::Result<()> {
     set_int(socket.as_fd(), level, name, hops.into())
 }
 
+/// `include/uapi/linux/in.h`; socket2 has it on Linux alone.
+const MPTCP: libc::c_int = 262;
+
 /// A socket that speaks Multipath TCP, if its peer does.
 pub fn multipath_socket(domain: socket2::Domain) -> io::Result<socket2::Socket> {
-    socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::MPTCP))
+    socket2::Socket::new(domain, socket2::Type::STREAM, Some(MPTCP.into()))
 }
 
 /// Whether a socket was opened for Multipath TCP. Those that a listening one accepts may speak it.
 ///
 /// Source: socket(7), SO_PROTOCOL.
 pub fn is_of_multipath(socket: &SockRef<'_>) -> bool {
-    socket.protocol().is_ok_and(|protocol| protocol == Some(socket2::Protocol::MPTCP))
+    socket.protocol().is_ok_and(|protocol| protocol == Some(MPTCP.into()))
 }
 
 /// Whether a connection that was to speak Multipath TCP does. After it fell back, its own options are gone.
@@ -385,8 +388,15 @@ pub fn is_multipath(socket: &SockRef<'_>) -> bool {
 /// A descriptor that is readable once a process has ended: its pidfd.
 ///
 /// Source: pidfd_open(2).
+#[cfg(not(target_os = "android"))]
 pub(crate) fn end_of(process: rustix::process::Pid) -> io::Result<OwnedFd> {
     Ok(rustix::process::pidfd_open(process, rustix::process::PidfdFlags::empty())?)
+}
+
+/// Not there: a process of Android that makes a call which its filter does not know is killed.
+#[cfg(target_os = "android")]
+pub(crate) fn end_of(_: rustix::process::Pid) -> io::Result<OwnedFd> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Wakes when a socket's TCP state changes, which the acknowledgement of our FIN makes it do.

@@ -54,7 +54,7 @@ pub fn write_now(to: LinesTo<'_>, bytes: &[u8]) -> io::Result<usize> {
     }
 }
 
-#[cfg(evidence = "linux")]
+#[cfg(target_os = "linux")]
 fn without_waiting(to: LinesTo<'_>, bytes: &[u8]) -> rustix::io::Result<usize> {
     use rustix::io::{ReadWriteFlags, pwritev2};
     use std::sync::OnceLock;
@@ -82,7 +82,7 @@ fn without_waiting(to: LinesTo<'_>, bytes: &[u8]) -> rustix::io::Result<usize> {
 }
 
 /// Nothing there is sure not to wait.
-#[cfg(not(evidence = "linux"))]
+#[cfg(not(target_os = "linux"))]
 fn without_waiting(_: LinesTo<'_>, _: &[u8]) -> rustix::io::Result<usize> {
     Err(Errno::WOULDBLOCK)
 }

@@ -129,7 +129,7 @@ pub const SEND_FLAGS_BEFORE_FIN: i32 = SEND_FLAGS;
 
 /// Whether the end of a process can wake whoever waits for it, which [`Group`] takes: by a pidfd on Linux, by a kqueue on macOS and the
 /// BSDs.
-pub const TELLS_END_OF_PROCESS: bool = !cfg!(evidence = "none");
+pub const TELLS_END_OF_PROCESS: bool = !cfg!(any(evidence = "none", target_os = "android"));
 
 /// Whether an error of a socket of datagrams says that nobody receives at its peer's address: ICMP has told it.
 ///
