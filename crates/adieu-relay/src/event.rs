@@ -221,7 +221,7 @@ pub struct Closed {
 #[non_exhaustive]
 pub enum Outcome {
     /// It was joined with an upstream: `a` is the client side, `b` the upstream side.
-    Relayed(Box<RelayReport>),
+    Relayed(RelayReport),
     /// It was not. Its own report says how its connection ended.
     NotJoined {
         /// Of the client side.
@@ -370,7 +370,7 @@ impl Closed {
             }
             Outcome::NotJoined { .. } => return Some(RelaySide::Client),
         };
-        let [client, upstream] = [&report.a, &report.b].map(began_to_fail);
+        let [client, upstream] = [&report.a, &report.b].map(|report| began_to_fail(report));
         first_of(client, upstream)
     }
 

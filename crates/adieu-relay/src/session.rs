@@ -82,7 +82,7 @@ impl Session {
             let report = relayed.await;
             // It counts as a connection of its upstream until now.
             drop(picked);
-            self.tell_the_end(tried, faults, Outcome::Relayed(Box::new(report)));
+            self.tell_the_end(tried, faults, Outcome::Relayed(report));
         }
     }
 
@@ -227,13 +227,11 @@ impl Session {
         let mut failed: Vec<(Endpoint, UpstreamError)> = Vec::new();
         while let Some(mut picked) = upstreams.pick(who, &mut tried) {
             let upstream = picked.upstream();
-            let endpoint = &upstream.endpoint;
             let options = picked.options(speaks);
             self.change_entry(|entry| {
                 entry.state = State::Connecting;
                 entry.upstream = Some(Arc::clone(upstream));
             });
-            let from = Instant::now();
             let options = match &preface {
                 Some(preface) => Cow::Owned(options.clone().preface(preface.as_slice())),
                 None => Cow::Borrowed(options),
@@ -248,12 +246,12 @@ impl Session {
                 let client = Box::new(client.abort());
                 return Err(Outcome::NotJoined { client, why: NotJoined::ClientCut(failed) });
             };
+            let endpoint = &picked.upstream().endpoint;
             if let Some(change) = change {
                 self.serving.tell_health(endpoint, change, connected.as_ref().err());
             }
             let error = match connected {
-                Ok(server) => {
-                    let took = from.elapsed();
+                Ok((server, took)) => {
                     last.took = Some(took);
                     self.change_entry(|entry| entry.state = State::Joined);
                     self.serving.tell(&RelayEvent::Joined {
@@ -292,7 +290,7 @@ async fn has_left(client: &mut Connection) {
 async fn connect(
     picked: &mut Picked<'_>,
     options: &ConnectOptions,
-) -> (Result<Connection, UpstreamError>, Option<HealthChange>) {
+) -> (Result<(Connection, Duration), UpstreamError>, Option<HealthChange>) {
     loop {
         let (connected, change) = picked.connect(options).await;
         if !connected.as_ref().is_err_and(UpstreamError::is_for_want_of_resources) {

@@ -349,17 +349,17 @@ impl Listening {
     }
 
     /// Accepts a connection if one is waiting. After many clients that are not let in, it gives up as if nobody were.
-    pub(crate) fn try_accept<H: Opened>(&self) -> Result<Option<Link<H>>, ListenError> {
+    pub(crate) fn try_accept<H: Opened>(&self) -> Result<Option<Box<Link<H>>>, ListenError> {
         self.try_accept_past(TURNED_AWAY_AT_A_TIME)
     }
 
     /// The same at a shutdown: whoever is let in is found behind all that the backlog can hold of those who are not.
-    pub(crate) fn try_accept_of_backlog<H: Opened>(&self) -> Result<Option<Link<H>>, ListenError> {
+    pub(crate) fn try_accept_of_backlog<H: Opened>(&self) -> Result<Option<Box<Link<H>>>, ListenError> {
         self.try_accept_past(usize::try_from(BACKLOG).unwrap_or_default())
     }
 
     /// Accepts a connection if one is waiting, and turns away so many clients at most.
-    fn try_accept_past<H: Opened>(&self, most: usize) -> Result<Option<Link<H>>, ListenError> {
+    fn try_accept_past<H: Opened>(&self, most: usize) -> Result<Option<Box<Link<H>>>, ListenError> {
         for _ in 0..most {
             match os::try_accept(&self.socket).map_err(|e| self.cannot_accept(&e))? {
                 None => return Ok(None),
@@ -385,7 +385,10 @@ impl Listening {
     }
 
     /// The link of a socket that was accepted, non-blocking, from this peer.
-    pub(crate) fn link<H: Opened>(&self, (socket, peer): (Socket, SockAddr)) -> Result<Link<H>, ListenError> {
+    pub(crate) fn link<H: Opened>(
+        &self,
+        (socket, peer): (Socket, SockAddr),
+    ) -> Result<Box<Link<H>>, ListenError> {
         let peer = handle::address_of(&peer);
         let options = self.options_for::<H>(&socket, &peer).map_err(|cause| {
             // Its client is not to take this for an answer.

@@ -25,7 +25,7 @@ use names::Name;
 use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use table::Table;
 
 /// Somebody whom a relay connects to.
@@ -141,8 +141,9 @@ impl Upstreams {
             Address::Socket(address) if self.balance == Balance::Hash => Some(address.ip()),
             _ => None,
         };
-        let number = self.table().pick(client, tried, Instant::now())?;
-        Some(Picked { upstreams: self, number, client, is_known: false })
+        let now = Instant::now();
+        let number = self.table().pick(client, tried, now)?;
+        Some(Picked { upstreams: self, number, client, picked_at: now, is_known: false })
     }
 
     /// How each of them is, in their order.
@@ -166,6 +167,7 @@ pub(crate) struct Picked<'a> {
     number: usize,
     /// By whose address one of several addresses is chosen.
     client: Option<IpAddr>,
+    picked_at: Instant,
     /// The outcome was told.
     is_known: bool,
 }
@@ -184,7 +186,8 @@ impl<'a> Picked<'a> {
     /// Connects to it, with these options: those of the upstream, or what was made of them. The addresses of its name are known
     /// already, most often.
     ///
-    /// What came of it counts for the upstream's health, and what that changed is told too.
+    /// What came of it counts for the upstream's health, and what that changed is told too. A connection comes with the time from its
+    /// being picked.
     ///
     /// # Errors
     ///
@@ -192,13 +195,18 @@ impl<'a> Picked<'a> {
     pub(crate) async fn connect(
         &mut self,
         options: &ConnectOptions,
-    ) -> (Result<Connection, UpstreamError>, Option<HealthChange>) {
-        let connected = self.try_to_connect(options).await;
-        let change = match &connected {
-            Ok(_) => self.has_connected(),
-            Err(error) => self.has_failed(error),
-        };
-        (connected, change)
+    ) -> (Result<(Connection, Duration), UpstreamError>, Option<HealthChange>) {
+        match self.try_to_connect(options).await {
+            Ok(connection) => {
+                let now = Instant::now();
+                let took = now.saturating_duration_since(self.picked_at);
+                (Ok((connection, took)), self.has_connected(now))
+            }
+            Err(error) => {
+                let change = self.has_failed(&error);
+                (Err(error), change)
+            }
+        }
     }
 
     async fn try_to_connect(&self, options: &ConnectOptions) -> Result<Connection, UpstreamError> {
@@ -223,9 +231,9 @@ impl<'a> Picked<'a> {
         connected.map_err(UpstreamError::Connect)
     }
 
-    fn has_connected(&mut self) -> Option<HealthChange> {
+    fn has_connected(&mut self, now: Instant) -> Option<HealthChange> {
         self.is_known = true;
-        self.upstreams.table().connected(self.number, Instant::now())
+        self.upstreams.table().connected(self.number, now)
     }
 
     fn has_failed(&mut self, error: &UpstreamError) -> Option<HealthChange> {

@@ -94,7 +94,7 @@ pub(crate) fn connect_with(
     endpoint: &Endpoint,
     options: &Options,
     first: Option<&[u8]>,
-) -> Result<Link<Socket>, ConnectError> {
+) -> Result<Box<Link<Socket>>, ConnectError> {
     let mut connecting = Connecting::<Socket>::new(endpoint, options, first);
     while connecting.advance().is_pending() {
         if let Err(error) = wait(&mut connecting) {

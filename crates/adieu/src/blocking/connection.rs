@@ -43,7 +43,7 @@ use std::time::Duration;
 #[must_use = "a connection that is dropped unfinished is reset; use shutdown_send, then close"]
 #[derive(Debug)]
 pub struct Connection {
-    pub(crate) link: Link<Socket>,
+    pub(crate) link: Box<Link<Socket>>,
 }
 
 /// A connection whose sending side is shut down: it receives until the peer has finished too.
@@ -61,11 +61,11 @@ pub struct Connection {
 #[must_use = "drain and close it to learn how the connection ended"]
 #[derive(Debug)]
 pub struct HalfClosed {
-    pub(crate) link: Link<Socket>,
+    pub(crate) link: Box<Link<Socket>>,
 }
 
 impl Connection {
-    pub(crate) fn new(mut link: Link<Socket>) -> Self {
+    pub(crate) fn new(mut link: Box<Link<Socket>>) -> Self {
         link.core.hold();
         Self { link }
     }
@@ -120,7 +120,7 @@ impl Connection {
 
     fn adopted(
         socket: Socket,
-        adopt: impl FnOnce(Socket) -> Result<Link<Socket>, AdoptError>,
+        adopt: impl FnOnce(Socket) -> Result<Box<Link<Socket>>, AdoptError>,
     ) -> Result<Self, AdoptError> {
         // In case it is refused.
         set_reset_on_close(&(&socket).into(), true);

@@ -30,7 +30,7 @@ pub(super) enum Wait {
 }
 
 impl Driven {
-    pub(super) fn new(link: Link<Socket>) -> Self {
+    pub(super) fn new(link: Box<Link<Socket>>) -> Self {
         Self {
             peer: Peer::new(link),
             hang_up_known: false,

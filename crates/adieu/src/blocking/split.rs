@@ -271,14 +271,14 @@ impl Shared {
     }
 
     /// The link, when one half is gone.
-    fn into_link(shared: Arc<Self>) -> Link<Lent> {
+    fn into_link(shared: Arc<Self>) -> Box<Link<Lent>> {
         let shared = Arc::into_inner(shared).expect("only the two halves share it");
         shared.state.into_inner().unwrap_or_else(PoisonError::into_inner).link
     }
 }
 
 struct State {
-    link: Link<Lent>,
+    link: Box<Link<Lent>>,
     /// What each half waits for; the core is told the sum.
     waiting: [Waiting; 2],
     /// What each half saw before it fell asleep. `None`: it is awake.

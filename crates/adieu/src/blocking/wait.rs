@@ -26,10 +26,10 @@ pub(crate) trait Waiter {
     fn rest(&mut self);
 }
 
-impl Waiter for Link<Socket> {
+impl Waiter for Box<Link<Socket>> {
     type Handle = Socket;
 
-    fn link(&mut self) -> &mut Self {
+    fn link(&mut self) -> &mut Link<Socket> {
         self
     }
 

@@ -43,7 +43,7 @@ use unix::{Knocked, Knocking};
 /// Dropped, it closes what it has opened; a name that is being resolved is left to its thread.
 pub(crate) struct Connecting<'a, H: Opened> {
     endpoint: &'a Endpoint,
-    link: Link<H>,
+    link: Box<Link<H>>,
     stage: Stage<H>,
     /// The way through a proxy, if there is one.
     detour: Option<Box<Detour>>,
@@ -119,7 +119,7 @@ impl<'a, H: Opened> Connecting<'a, H> {
     }
 
     /// The connected link, or why there is none.
-    pub(crate) fn finish(self) -> Result<Link<H>, ConnectError> {
+    pub(crate) fn finish(self) -> Result<Box<Link<H>>, ConnectError> {
         match self.stage {
             Stage::Over(Ok(())) => Ok(self.link),
             Stage::Over(Err(cause)) => Err(failing::end(self.link, self.endpoint, cause)),

@@ -4,12 +4,12 @@
 //! waiting, and looked at once it is ready. The losers are closed with the race; they reset.
 
 use super::Stepped;
+use crate::Event;
 use crate::error::{Attempt, AttemptError, ConnectCause, Tried};
 use crate::handle::Opened;
 use crate::link::{Established, Link, fault, is_exact};
 use crate::options::{OpenError, OptionError, Purpose};
 use crate::os;
-use crate::{Address, Event};
 use adieu_proto::{Call, FaultKind, Race, RaceStep, Time};
 use socket2::{Domain, SockRef};
 use std::io;
@@ -129,19 +129,21 @@ impl<H: Opened> Racing<H> {
                 Ok(Stepped::Wait)
             }
             RaceStep::Start(index) => {
-                let address = Address::from(self.addresses[index]);
-                link.observe(&Event::Connecting { address: &address });
-                let place = self.tried.len();
-                self.tried.push(Attempt::begun(address));
-                match self.start(link, self.addresses[index]) {
+                let address = self.addresses[index];
+                link.observe(&Event::Connecting { address: &address.into() });
+                match self.start(link, address) {
                     Ok(Started::Connected(established)) => return Ok(Stepped::Done(established)),
                     Ok(Started::Running(handle)) => {
+                        let place = self.note_attempt(address);
                         self.is_new = link.syn_is_out();
                         self.running.push(Running { place, handle, is_ready: false });
                     }
                     // A refused option ends the race: every address would refuse it.
                     Err(NotStarted::Option(error)) => return Err(ConnectCause::Option(error)),
-                    Err(NotStarted::Attempt(error)) => self.note_failure(link, place, error),
+                    Err(NotStarted::Attempt(error)) => {
+                        let place = self.note_attempt(address);
+                        self.note_failure(link, place, error);
+                    }
                 }
                 Ok(Stepped::Again)
             }
@@ -177,6 +179,12 @@ impl<H: Opened> Racing<H> {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Notes an attempt that has not connected at once. Returns its place.
+    fn note_attempt(&mut self, address: SocketAddr) -> usize {
+        self.tried.push(Attempt::begun(address.into()));
+        self.tried.len() - 1
     }
 
     fn note_failure(&mut self, link: &Link<H>, place: usize, error: AttemptError) {

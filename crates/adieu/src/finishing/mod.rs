@@ -52,14 +52,14 @@ impl<H: Handle> Finishing<H> {
 
     /// Finishes a connection of our own, within the bounds that it has and those of `finish`, which count from now on.
     #[cfg(feature = "tokio")]
-    pub(crate) fn go_on(mut link: Link<H>, finish: &Finish) -> Self {
+    pub(crate) fn go_on(mut link: Box<Link<H>>, finish: &Finish) -> Self {
         let now = link.now();
         link.core.tighten(now, &finish.options().timers);
         Self::of(link, finish)
     }
 
     /// Finishes a connection that is there already.
-    fn of(mut link: Link<H>, finish: &Finish) -> Self {
+    fn of(mut link: Box<Link<H>>, finish: &Finish) -> Self {
         let fin_was_first =
             link.handle.as_ref().and_then(|handle| os::peer_has_ended_first(&handle.socket()));
         let peer_was_first = link.has_end_of_peer() || fin_was_first == Some(true);

@@ -15,7 +15,7 @@ use std::io;
 use std::time::Duration;
 
 pub(crate) struct Peer<H: Handle> {
-    pub(crate) link: Link<H>,
+    pub(crate) link: Box<Link<H>>,
     /// The socket may have something.
     may_receive: bool,
     /// The socket may take something.
@@ -29,7 +29,7 @@ pub(crate) struct Peer<H: Handle> {
 }
 
 impl<H: Handle> Peer<H> {
-    pub(crate) fn new(link: Link<H>) -> Self {
+    pub(crate) fn new(link: Box<Link<H>>) -> Self {
         // With TLS, what came with the end of the handshake may be here already; without, what was looked at.
         let may_receive = !link.is_straight();
         Self {

@@ -26,7 +26,7 @@ pub(crate) fn adopt<H: Handle>(
     handle: H,
     role: Option<Role>,
     options: &Options,
-) -> Result<Link<H>, AdoptError> {
+) -> Result<Box<Link<H>>, AdoptError> {
     make_ready(&handle.socket())?;
     adopt_as(handle, role, options.clone(), None)
 }
@@ -37,7 +37,7 @@ pub(crate) fn adopt_tls<H: Handle>(
     connection: RustlsConnection,
     role: Option<Role>,
     options: &Options,
-) -> Result<Link<H>, AdoptError> {
+) -> Result<Box<Link<H>>, AdoptError> {
     make_ready(&handle.socket())?;
     if options.tls.is_some() {
         return Err(OptionError::ConnectedAlready { option: "tls" }.into());
@@ -52,7 +52,7 @@ fn adopt_as<H: Handle>(
     role: Option<Role>,
     options: Options,
     session: Option<Session>,
-) -> Result<Link<H>, AdoptError> {
+) -> Result<Box<Link<H>>, AdoptError> {
     options.check_face::<H>()?;
     options.check_connected()?;
     let socket = handle.socket();

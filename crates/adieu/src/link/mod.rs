@@ -121,8 +121,8 @@ pub(crate) struct Left {
 }
 
 impl<H: Handle> Link<H> {
-    /// A link whose connecting begins now.
-    pub(crate) fn new(mut options: Options, role: Option<Role>, endpoint: impl Into<Arc<str>>) -> Self {
+    /// A link whose connecting begins now. It stays in its place on the heap: whoever has it hands on no more than where that is.
+    pub(crate) fn new(mut options: Options, role: Option<Role>, endpoint: impl Into<Arc<str>>) -> Box<Self> {
         let endpoint = endpoint.into();
         let start = Instant::now();
         options.begin(start);
@@ -132,7 +132,7 @@ impl<H: Handle> Link<H> {
             Err(error) => (None, Some(error)),
         };
         let rare = |error| Box::new(Rare { network_error: Some(error), ..Rare::default() });
-        let link = Self {
+        let link = Box::new(Self {
             id,
             trace: Trace::begin(id, role, &endpoint),
             core: Core::new(options.core_config(role)),
@@ -157,7 +157,7 @@ impl<H: Handle> Link<H> {
             end_octets: 0,
             ahead: None,
             network,
-        };
+        });
         if let (Some(call), Some(_)) = (os::CALLS.startup, &link.network) {
             link.observe(&Event::Startup { call });
         }
@@ -165,18 +165,18 @@ impl<H: Handle> Link<H> {
     }
 
     /// The same connection with another handle of its socket.
-    pub(crate) fn with_handle<G: Handle>(mut self, change: impl FnOnce(H) -> G) -> Link<G> {
+    pub(crate) fn with_handle<G: Handle>(mut self: Box<Self>, change: impl FnOnce(H) -> G) -> Box<Link<G>> {
         self.take_with(change)
     }
 
     /// Takes the connection out of its place. What is left behind has no socket, so dropping it does nothing.
     #[cfg(feature = "tokio")]
-    pub(crate) fn take(&mut self) -> Self {
+    pub(crate) fn take(&mut self) -> Box<Self> {
         self.take_with(|handle| handle)
     }
 
-    fn take_with<G: Handle>(&mut self, change: impl FnOnce(H) -> G) -> Link<G> {
-        Link {
+    fn take_with<G: Handle>(&mut self, change: impl FnOnce(H) -> G) -> Box<Link<G>> {
+        Box::new(Link {
             handle: self.handle.take().map(change),
             core: std::mem::replace(&mut self.core, Core::new(adieu_proto::Config::default())),
             facts: std::mem::replace(&mut self.facts, Facts::new(None, "")),
@@ -201,7 +201,7 @@ impl<H: Handle> Link<H> {
             end_octets: self.end_octets,
             ahead: self.ahead.take(),
             network: self.network.take(),
-        }
+        })
     }
 
     /// What it has come to without a socket, for what is no connection.

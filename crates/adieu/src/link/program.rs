@@ -129,8 +129,8 @@ impl<H: Handle> Link<H> {
     }
 
     /// The same, of a connection that nobody asks again.
-    pub(crate) fn take_final_report(&mut self) -> Report {
-        *self.report.take().expect(HAS_REPORT)
+    pub(crate) fn take_final_report(&mut self) -> Box<Report> {
+        self.report.take().expect(HAS_REPORT)
     }
 
     /// How a connection ended that has its outcome.

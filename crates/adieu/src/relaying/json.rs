@@ -60,7 +60,7 @@ impl<'de> Deserialize<'de> for RelayReport {
                 "relay_report_version {version} is not known, only {VERSION}"
             )));
         }
-        let (a, b) = (json.a.into_owned(), json.b.into_owned());
+        let (a, b) = (Box::new(json.a.into_owned()), Box::new(json.b.into_owned()));
         let a_to_b = json.a_to_b.between(&a, &b).map_err(D::Error::custom)?;
         let b_to_a = json.b_to_a.between(&b, &a).map_err(D::Error::custom)?;
         Ok(Self { a, b, a_to_b, b_to_a })

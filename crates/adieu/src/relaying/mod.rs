@@ -90,15 +90,16 @@ impl Relay {
         b.link.act();
         let shaken = self.shake_hands(a, b);
         let mut moved = self.pass_on(a, b);
-        moved |= self.tell_ends(a, b);
         if is_quiet && !(is_interrupted(a) || is_interrupted(b)) {
             a.link.act();
             b.link.act();
         } else {
+            // An end that came in time is passed on before the time counts.
+            moved |= self.tell_ends(a, b);
             self.look_at_the_time(a, b);
         }
+        // The connection that an end is of may just have been seen to end well.
         if self.tell_ends(a, b) {
-            // The connection that the end is of has just been seen to end well.
             a.link.act();
             b.link.act();
             moved = true;

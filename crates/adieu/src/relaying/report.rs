@@ -32,9 +32,9 @@ use std::fmt;
 pub struct RelayReport {
     /// The report of the first connection. If the other was cut before it, it is [`Reset`](Ending::Reset) by us with
     /// [`Context::OtherSideCut`](crate::Context::OtherSideCut).
-    pub a: Report,
+    pub a: Box<Report>,
     /// The report of the second connection.
-    pub b: Report,
+    pub b: Box<Report>,
     /// What the first one sent.
     pub a_to_b: Direction,
     /// What the second one sent.

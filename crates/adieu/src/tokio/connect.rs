@@ -63,7 +63,7 @@ async fn connect_with(
     endpoint: &Endpoint,
     options: &Options,
     first: Option<&[u8]>,
-) -> Result<Link<Stream>, ConnectError> {
+) -> Result<Box<Link<Stream>>, ConnectError> {
     let connecting = Connecting::new(endpoint, options, first);
     let mut waiter = Waiter { connecting, timer: Nap::default(), interrupt: Raised::default() };
     poll_fn(|cx| waiter.poll(cx)).await;

@@ -38,8 +38,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 #[must_use = "a connection that is dropped unfinished is reset; use shutdown_send, then close"]
 #[derive(Debug)]
 pub struct Connection {
-    /// On the heap: a future is moved, and keeps a place for whatever it ever held.
-    pub(super) inner: Box<Inner>,
+    pub(super) inner: Inner,
 }
 
 /// A connection whose sending side is shut down. The async [`adieu::HalfClosed`](crate::HalfClosed).
@@ -56,7 +55,7 @@ pub struct Connection {
 #[must_use = "drain and close it to learn how the connection ended"]
 #[derive(Debug)]
 pub struct HalfClosed {
-    inner: Box<Inner>,
+    inner: Inner,
 }
 
 /// A stream that is to be taken over, and is reset if it is refused.
@@ -67,8 +66,8 @@ fn given(socket: impl TryInto<Stream, Error: Into<AdoptError>>) -> Result<Stream
 }
 
 impl Connection {
-    pub(super) fn new(link: Link<Stream>) -> Self {
-        Self { inner: Box::new(Inner::new(link)) }
+    pub(super) fn new(link: Box<Link<Stream>>) -> Self {
+        Self { inner: Inner::new(link) }
     }
 
     /// Takes over a connected stream that this side has begun ([`ConnectOptions`](crate::ConnectOptions)) or accepted

@@ -46,7 +46,7 @@ pub async fn echo(connection: Connection) -> Report {
     run(connection.inner, Flow::new()).await
 }
 
-async fn run(mut inner: Box<Inner>, mut ends: impl Ends) -> Report {
+async fn run(mut inner: Inner, mut ends: impl Ends) -> Report {
     if ends.has_output() {
         inner.peer.link.core.await_output_end();
     }

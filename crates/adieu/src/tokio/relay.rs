@@ -77,7 +77,7 @@ pub fn relay(
 
 /// One of the two connections.
 struct Side {
-    inner: Box<Inner>,
+    inner: Inner,
     hang_up_known: bool,
     /// Whether this turn has arranged to be woken once it can be received from, and sent to.
     is_awaited: [bool; 2],
@@ -135,14 +135,14 @@ fn time_has_come(
         (Some(of_a), Some(of_b)) => of_a.is(of_b),
         _ => false,
     };
-    let raised_for_a = a.is_open() && a.inner.poll_interrupt(cx);
-    let raised_for_b = b.is_open()
-        && if is_shared {
-            a.inner.wakes.poll_interrupt(&b.inner.peer.link, cx)
-        } else {
-            b.inner.poll_interrupt(cx)
-        };
-    if raised_for_a | raised_for_b {
+    let is_raised = if is_shared {
+        let is_over = a.inner.peer.link.core.is_decided();
+        let link = if is_over { &b.inner.peer.link } else { &a.inner.peer.link };
+        a.inner.wakes.poll_interrupt(link, cx)
+    } else {
+        a.inner.poll_interrupt(cx) | b.inner.poll_interrupt(cx)
+    };
+    if is_raised {
         // What has come before it is passed on first.
         return true;
     }
@@ -153,7 +153,7 @@ fn time_has_come(
 }
 
 impl Side {
-    fn new(inner: Box<Inner>) -> Self {
+    fn new(inner: Inner) -> Self {
         Self { inner, hang_up_known: false, is_awaited: [false; 2] }
     }
 

@@ -108,7 +108,7 @@ fn relayed(open: Open) -> Report {
     assert_eq!(report.is_graceful(), is_whole, "{report}");
     // Nothing of the peer's stream is missing where it ended by close_notify and EOF, whatever it did with ours.
     assert!(end.is_ok() || !is_whole, "{end:?} {report}");
-    report.a
+    *report.a
 }
 
 /// The report on every way over TCP and over a Unix socket, with both versions of TLS.
