@@ -143,7 +143,7 @@ impl Upstreams {
         };
         let now = Instant::now();
         let number = self.table().pick(client, tried, now)?;
-        Some(Picked { upstreams: self, number, client, picked_at: now, is_known: false })
+        Some(Picked { upstreams: self, number, client, since: now, is_known: false })
     }
 
     /// How each of them is, in their order.
@@ -167,7 +167,7 @@ pub(crate) struct Picked<'a> {
     number: usize,
     /// By whose address one of several addresses is chosen.
     client: Option<IpAddr>,
-    picked_at: Instant,
+    since: Instant,
     /// The outcome was told.
     is_known: bool,
 }
@@ -199,7 +199,7 @@ impl<'a> Picked<'a> {
         match self.try_to_connect(options).await {
             Ok(connection) => {
                 let now = Instant::now();
-                let took = now.saturating_duration_since(self.picked_at);
+                let took = now.saturating_duration_since(self.since);
                 (Ok((connection, took)), self.has_connected(now))
             }
             Err(error) => {

@@ -104,9 +104,9 @@ impl Connection {
     /// assert!(report.is_graceful(), "{report}");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn split(self) -> (ReadHalf, WriteHalf) {
+    pub fn split(mut self) -> (ReadHalf, WriteHalf) {
         let state = State {
-            link: self.link.with_handle(Lent::new),
+            link: self.link.take_with(Lent::new),
             waiting: [Waiting::default(); 2],
             seen: [None, None],
         };
@@ -172,7 +172,7 @@ impl ReadHalf {
         }
         writing.is_done = true;
         drop(writing);
-        Ok(Connection { link: Shared::into_link(self.shared).with_handle(Lent::into_socket) })
+        Ok(Connection { link: Shared::into_link(self.shared).take_with(Lent::into_socket) })
     }
 
     fn turn(&self) -> Turn<'_> {

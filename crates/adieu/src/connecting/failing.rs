@@ -8,11 +8,7 @@ use adieu_proto::{Call, Fault, FaultKind, LocalEnd};
 use std::net::SocketAddr;
 
 /// Ends a link that has no connection.
-pub(crate) fn end<H: Handle>(
-    mut link: Box<Link<H>>,
-    endpoint: &Endpoint,
-    cause: ConnectCause,
-) -> ConnectError {
+pub(crate) fn end<H: Handle>(link: &mut Link<H>, endpoint: &Endpoint, cause: ConnectCause) -> ConnectError {
     // A handshake that has failed has told the core why.
     if link.report().is_none() {
         let failure = match &cause {

@@ -119,10 +119,10 @@ impl<'a, H: Opened> Connecting<'a, H> {
     }
 
     /// The connected link, or why there is none.
-    pub(crate) fn finish(self) -> Result<Box<Link<H>>, ConnectError> {
+    pub(crate) fn finish(mut self) -> Result<Box<Link<H>>, ConnectError> {
         match self.stage {
             Stage::Over(Ok(())) => Ok(self.link),
-            Stage::Over(Err(cause)) => Err(failing::end(self.link, self.endpoint, cause)),
+            Stage::Over(Err(cause)) => Err(failing::end(&mut self.link, self.endpoint, cause)),
             _ => unreachable!("it is asked once `advance` has said that it is over"),
         }
     }

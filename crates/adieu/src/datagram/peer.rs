@@ -92,7 +92,7 @@ fn connect_by(
             session.note_addresses();
             Ok(Peer { session, address, first: None, others, ignored: 0 })
         }
-        Err(cause) => Err(end_without_connection(link, endpoint, cause)),
+        Err(cause) => Err(end_without_connection(&mut link, endpoint, cause)),
     }
 }
 

@@ -164,18 +164,14 @@ impl<H: Handle> Link<H> {
         link
     }
 
-    /// The same connection with another handle of its socket.
-    pub(crate) fn with_handle<G: Handle>(mut self: Box<Self>, change: impl FnOnce(H) -> G) -> Box<Link<G>> {
-        self.take_with(change)
-    }
-
     /// Takes the connection out of its place. What is left behind has no socket, so dropping it does nothing.
     #[cfg(feature = "tokio")]
     pub(crate) fn take(&mut self) -> Box<Self> {
         self.take_with(|handle| handle)
     }
 
-    fn take_with<G: Handle>(&mut self, change: impl FnOnce(H) -> G) -> Box<Link<G>> {
+    /// The same, with another handle of its socket.
+    pub(crate) fn take_with<G: Handle>(&mut self, change: impl FnOnce(H) -> G) -> Box<Link<G>> {
         Box::new(Link {
             handle: self.handle.take().map(change),
             core: std::mem::replace(&mut self.core, Core::new(adieu_proto::Config::default())),

@@ -71,14 +71,12 @@ pub(crate) fn runtime() -> Runtime {
 }
 
 /// An open connection of either driver.
-#[expect(clippy::large_enum_variant, reason = "a test has one or two of them")]
 pub(crate) enum Open {
     Blocking(adieu::Connection),
     Tokio(Rc<Runtime>, adieu::tokio::Connection),
 }
 
 /// A half-closed one.
-#[expect(clippy::large_enum_variant, reason = "a test has one or two of them")]
 pub(crate) enum Half {
     Blocking(adieu::HalfClosed),
     Tokio(Rc<Runtime>, adieu::tokio::HalfClosed),
