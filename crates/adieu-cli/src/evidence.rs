@@ -93,8 +93,8 @@ mod tests {
     #[test]
     fn after_the_version_nothing_is_ignored() {
         let said = |words: &[&str]| misunderstood(&words.iter().map(OsString::from).collect::<Vec<_>>());
-        let of_option = "unexpected option '--bogus' after --version; see adieu --help";
-        assert_eq!(said(&["adieu", "--version", "--verbose", "--bogus"]).as_deref(), Some(of_option));
+        let of_option = "unexpected option '--deadline' after --version; see adieu --help";
+        assert_eq!(said(&["adieu", "--version", "--verbose", "--deadline"]).as_deref(), Some(of_option));
         let of_word = "unexpected argument 'connect' after -V; see adieu --help";
         assert_eq!(said(&["adieu", "-V", "connect"]).as_deref(), Some(of_word));
         for known in [&["adieu"][..], &["adieu", "-V"], &["adieu", "--version", "-v"], &["adieu", "-V", "-h"]]

@@ -63,7 +63,7 @@ fn after_a_failed_sync_no_partial_is_kept() {
         scene.file(&format!("tree/f{file}"), 100);
     }
     for (sent, into, said) in [
-        (file, "one", "cannot sync file: input/output error; its partial is removed"),
+        (file, "one", "cannot sync file: input/output error (EIO 5); its partial is removed"),
         (scene.word("tree"), "many", "cannot sync"),
     ] {
         std::fs::create_dir(scene.path(into)).expect("there is room");
@@ -89,8 +89,10 @@ fn a_failed_sync_of_a_directory_says_what_is_true_and_which_one() {
     assert_eq!(send(&[&file, &receiver.address]).0, Some(6));
     let (code, heard, _) = receiver.finish();
     assert_eq!(code, Some(7), "{heard}");
-    let said =
-        format!("cannot sync the directory {}: input/output error; what came is there", scene.word("d"));
+    let said = format!(
+        "cannot sync the directory {}: input/output error (EIO 5); what came is there",
+        scene.word("d")
+    );
     assert!(heard.contains(&said) && heard.contains("without --resume"), "{heard}");
     assert!(scene.same("file", "d/file"));
 }
