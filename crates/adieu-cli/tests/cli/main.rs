@@ -243,6 +243,7 @@ impl Server {
     }
 
     /// The next line it says. Empty: it has ended.
+    #[track_caller]
     pub(crate) fn line(&mut self) -> String {
         let mut line = Vec::new();
         while line.last() != Some(&b'\n') {
@@ -267,6 +268,7 @@ impl Server {
     }
 
     /// The next line that has this in it.
+    #[track_caller]
     pub(crate) fn line_with(&mut self, what: &str) -> String {
         loop {
             let line = self.line();
