@@ -1,10 +1,10 @@
 //! How many connections the free descriptors suffice for.
 //!
-//! A client has to be reset if it was accepted and there is no descriptor for its upstream. So a worker accepts nobody
-//! while the number of connections is at this bound: further clients wait in the backlog. The count is taken
-//! before a worker waits for its next client, so each worker may be one client ahead. Descriptors for these clients are reserved, and
-//! some more for pipes, names and metrics. If descriptors run out all the same, because others in the process took them, the relay
-//! tries to connect again until there are some.
+//! For each client that is accepted, the relay needs a second descriptor, for the connection to its upstream. If there is none, it
+//! has to reset the client. So a worker accepts nobody while the number of connections is at this bound: further clients wait in
+//! the backlog. The count is taken before a worker waits for its next client, so each worker may be one client ahead. Descriptors
+//! for these clients are reserved, and some more for pipes, names and metrics. If descriptors run out all the same, because others
+//! in the process took them, the relay tries to connect again until there are some.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -91,7 +91,7 @@ fn files(stage: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// In KiB: files are rounded up, and what is no file counts as one.
+/// How much room a package takes when it is installed, in KiB. The size of each file is rounded up; a folder or a link counts as one.
 ///
 /// Source: deb-substvars(5), `Installed-Size`.
 fn size(stage: &Path, files: &[PathBuf]) -> Result<u64> {

@@ -24,7 +24,7 @@ pub(super) struct Library {
 ///
 /// # Errors
 ///
-/// One of them is no package of Debian's here.
+/// A file that is linked in belongs to no package that is installed here.
 pub(super) fn libraries(plan: &Plan, target: &Target) -> Result<Vec<Library>> {
     let (compiler, names) = target.linked;
     let mut files: Vec<PathBuf> = names.iter().map(|name| file(compiler, name)).collect::<Result<_>>()?;

@@ -4,7 +4,7 @@ use super::super::target::Target;
 use super::super::{Plan, deb};
 use super::root::{Root, is_there};
 use super::use_package;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use std::ffi::OsStr;
 use std::path::Path;
 
@@ -42,16 +42,10 @@ fn around(
     name: &str,
     body: impl FnOnce() -> Result<()>,
 ) -> Result<String> {
-    let before = root.snapshot()?;
-    for package in [older, package] {
+    let install = |package: &Path| {
         root.dpkg(&[OsStr::new("--install"), package.as_os_str()])?;
-        root.sh(&format!("dpkg --verify {name}"))?;
-    }
-    let installed = before.differences(&root.snapshot()?).len();
-    ensure!(installed > 3, "dpkg has installed {installed} files");
-    body()?;
-    root.dpkg(&[OsStr::new("--purge"), OsStr::new(name)])?;
-    let left = before.differences(&root.snapshot()?);
-    ensure!(left.is_empty(), "after the purge of {name} these remain: {}", left.join(", "));
-    Ok(format!("{installed} files and folders came, were updated, and went"))
+        root.sh(&format!("dpkg --verify {name}")).map(drop)
+    };
+    let purge = || root.dpkg(&[OsStr::new("--purge"), OsStr::new(name)]);
+    root.is_left_as_it_was([older, package], install, body, purge)
 }

@@ -119,6 +119,29 @@ impl Root {
         &self.folder
     }
 
+    /// Installs each of these packages over the one before, uses what is there then, and removes it. How many files came and went.
+    ///
+    /// # Errors
+    ///
+    /// One of the steps fails, nearly nothing was installed, or something remains.
+    pub(super) fn is_left_as_it_was(
+        &self,
+        packages: [&Path; 2],
+        install: impl Fn(&Path) -> Result<()>,
+        body: impl FnOnce() -> Result<()>,
+        remove: impl FnOnce() -> Result<()>,
+    ) -> Result<String> {
+        let before = self.snapshot()?;
+        packages.into_iter().try_for_each(install)?;
+        let installed = before.differences(&self.snapshot()?).len();
+        ensure!(installed > 3, "only {installed} files were installed");
+        body()?;
+        remove()?;
+        let left = before.differences(&self.snapshot()?);
+        ensure!(left.is_empty(), "after the package was removed these remain: {}", left.join(", "));
+        Ok(format!("{installed} files and folders came, were updated, and went"))
+    }
+
     /// On a system whose /bin is /usr/bin, it is so in the root.
     fn link_merged(&self) -> Result<()> {
         for name in ["bin", "sbin", "lib", "lib32", "lib64", "libx32"] {
