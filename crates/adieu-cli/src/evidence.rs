@@ -27,7 +27,7 @@ pub(crate) const HERE: Evidence = if cfg!(all(target_os = "linux", target_arch =
         asked: LINUX,
         tested: "the closing matrix on this program, once, under qemu-user; never run on such a processor",
     }
-} else if cfg!(any(target_os = "linux", target_os = "android")) {
+} else if cfg!(linux_kernel) {
     Evidence { asked: LINUX, tested: NEVER_RUN }
 } else if cfg!(windows) {
     Evidence {

@@ -326,7 +326,7 @@ mod tests {
         for text in ["fe80::5%1", "[fe80::5%1]", "[fe80::5%1]:0"] {
             assert_eq!(source(text).ok().map(|s| s.to_string()).as_deref(), Some("[fe80::5%1]:0"), "{text}");
         }
-        if cfg!(any(target_os = "linux", target_os = "android")) {
+        if cfg!(linux_kernel) {
             assert_eq!(source("[fe80::5%lo]:7").ok(), source("[fe80::5%1]:7").ok());
             let unknown = format!("{:#}", source("fe80::5%nosuch0").expect_err("there is no such interface"));
             assert!(unknown.contains("'nosuch0'"), "{unknown}");

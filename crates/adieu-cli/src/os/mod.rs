@@ -16,9 +16,9 @@ pub(crate) use windows::*;
 pub(crate) mod no_commands;
 #[cfg(windows)]
 pub(crate) use no_commands as command;
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(not(linux_kernel))]
 mod no_orphans;
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(not(linux_kernel))]
 pub(crate) use no_orphans::{leave_to_another, reap_as_init};
 
 /// What the exit status of a command says.

@@ -120,7 +120,7 @@ fn at_key(plan: &Plan, relay: &Described, key: &str, what: &str) -> String {
 }
 
 /// What is wrong with the interface that its sockets are to use.
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(linux_kernel)]
 fn no_interface(relay: &Described) -> Option<String> {
     let name = relay.interface.as_deref()?;
     let socket = std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0)).ok()?;
@@ -132,7 +132,7 @@ fn no_interface(relay: &Described) -> Option<String> {
 }
 
 /// Elsewhere the option is refused.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(not(linux_kernel))]
 fn no_interface(_: &Described) -> Option<String> {
     None
 }

@@ -33,10 +33,7 @@ pub(super) struct Described {
     /// Others may listen on its port (SO_REUSEPORT).
     pub(super) shares_port: bool,
     /// The one network interface that its sockets use.
-    #[cfg_attr(
-        not(any(target_os = "linux", target_os = "android")),
-        expect(dead_code, reason = "the option is refused there")
-    )]
+    #[cfg_attr(not(linux_kernel), expect(dead_code, reason = "the option is refused there"))]
     pub(super) interface: Option<String>,
     /// Where it stands in the file.
     pub(super) lines: Option<Lines>,
@@ -189,7 +186,7 @@ fn listen_options(
 ) -> Result<ListenOptions, NoPlan> {
     let mut socket = asked(args, endpoint);
     if args.reuse_port {
-        if !cfg!(any(target_os = "linux", target_os = "android")) {
+        if !cfg!(linux_kernel) {
             return Err(NoPlan::refused("--reuse-port is not available on this system"));
         }
         if endpoint.is_unix() {

@@ -103,7 +103,7 @@ fn pair() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
 
 /// This program, however it was called.
 fn this_program() -> Command {
-    if cfg!(any(target_os = "linux", target_os = "android")) {
+    if cfg!(linux_kernel) {
         return Command::new("/proc/self/exe");
     }
     // Where the system does not know its file, starting it fails, which is said.

@@ -2,7 +2,7 @@
 
 pub(crate) mod command;
 pub(crate) mod guard;
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(linux_kernel)]
 mod orphans;
 pub(crate) mod service_manager;
 pub(crate) mod signals;
@@ -10,7 +10,7 @@ mod standard;
 #[cfg(all(target_os = "linux", target_env = "gnu", not(test)))]
 mod start;
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(linux_kernel)]
 pub(crate) use orphans::{leave_to_another, reap_as_init};
 pub(crate) use standard::check_standard;
 

@@ -1,18 +1,9 @@
 //! `adieu explain --live`: which TCP sockets of this machine hang, and which programs hold them.
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
-mod json;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-mod look;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-mod run;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-mod screen;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-mod text;
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) use run::run;
+#[cfg(linux_kernel)]
+mod linux;
+#[cfg(linux_kernel)]
+pub(super) use linux::run;
 
 use super::arguments::{Args, Format};
 use super::filter::Filter;
@@ -20,10 +11,7 @@ use crate::no_plan::NoPlan;
 use std::time::Duration;
 
 /// What is looked at, and how it is printed.
-#[cfg_attr(
-    not(any(target_os = "linux", target_os = "android")),
-    expect(dead_code, reason = "it is refused there")
-)]
+#[cfg_attr(not(linux_kernel), expect(dead_code, reason = "it is refused there"))]
 pub(crate) struct Plan {
     filter: Filter,
     /// JSON Lines, or text.
@@ -34,7 +22,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(super) fn new(args: &Args) -> Result<Self, NoPlan> {
-        if cfg!(not(any(target_os = "linux", target_os = "android"))) {
+        if cfg!(not(linux_kernel)) {
             return Err(NoPlan::refused(
                 "--live needs Linux, whose kernel tells the sockets of all programs (sock_diag)",
             ));
@@ -50,7 +38,7 @@ impl Plan {
     }
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(not(linux_kernel))]
 pub(super) fn run(_: &Plan) -> crate::exit::ExitStatus {
     unreachable!("a plan is refused here")
 }

@@ -36,7 +36,7 @@ pub(super) fn run(run: &Run) -> Done {
 /// The endpoint of a Unix socket: on Linux, a name that begins with @ is no file.
 pub(super) fn unix_endpoint(path: &std::ffi::OsStr) -> Endpoint {
     match path.to_str().and_then(|path| path.strip_prefix('@')) {
-        Some(name) if cfg!(any(target_os = "linux", target_os = "android")) => Endpoint::unix_abstract(name),
+        Some(name) if cfg!(linux_kernel) => Endpoint::unix_abstract(name),
         _ => Endpoint::unix(path),
     }
 }

@@ -1,7 +1,7 @@
 //! What hangs, for people.
 
-use super::super::filter::Filter;
 use super::look::{Group, Look, Program, counts};
+use crate::commands::explain::filter::Filter;
 use adieu_explain::live::growth::time_until_full;
 use adieu_explain::live::{Finding, seconds};
 use adieu_explain::words;

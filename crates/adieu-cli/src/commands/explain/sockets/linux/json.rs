@@ -1,8 +1,8 @@
 //! What hangs, as JSON Lines: `docs/explain-live.schema.json`.
 
-use super::super::filter::Filter;
 use super::look::{Group, Look, counts};
 use super::text::Change;
+use crate::commands::explain::filter::Filter;
 use adieu_explain::live::{Finding, Owner, Stall};
 use serde::Serialize;
 use std::collections::BTreeMap;

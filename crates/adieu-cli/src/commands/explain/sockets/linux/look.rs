@@ -1,6 +1,6 @@
 //! One look at the machine: the kernel's list of sockets, and who holds those that hang.
 
-use super::super::filter::Filter;
+use crate::commands::explain::filter::Filter;
 use adieu_explain::live::{Dump, DumpError, Family, Finding, Holder, Owner, State, Survey, request};
 use adieu_os::{ProcessScan, SocketDiag};
 use std::collections::BTreeMap;

@@ -1,9 +1,14 @@
 //! Looks once, or again and again until a signal comes.
 
-use super::look::{Group, Look, counts};
-use super::screen::Screen;
-use super::text::{self, Change};
-use super::{Plan, json};
+mod json;
+mod look;
+mod screen;
+mod text;
+
+use self::look::{Group, Look, counts};
+use self::screen::Screen;
+use self::text::Change;
+use super::Plan;
 use crate::exit::ExitStatus;
 use crate::os;
 use crate::printer::complain;
