@@ -27,6 +27,12 @@ pub(crate) struct Directory {
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 const FILE: OFlags = OFlags::NOFOLLOW.union(OFlags::CLOEXEC);
+/// Whose access is asked about: the effective user's.
+#[cfg(not(target_os = "android"))]
+const AS_WE_ARE: AtFlags = AtFlags::EACCESS;
+/// Android's C library asks only for the real user, who is the effective one of its programs.
+#[cfg(target_os = "android")]
+const AS_WE_ARE: AtFlags = AtFlags::empty();
 /// How long somebody who has a lease of a file (fcntl(2), F_SETLEASE) may take to give it back.
 const LEASE: Duration = Duration::from_secs(2);
 
@@ -63,7 +69,7 @@ impl Directory {
 
     /// Fails if files cannot be made in it, as far as that can be told beforehand.
     pub(crate) fn check_writable(&self) -> io::Result<()> {
-        match rustix::fs::accessat(&self.fd, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS) {
+        match rustix::fs::accessat(&self.fd, ".", Access::WRITE_OK | Access::EXEC_OK, AS_WE_ARE) {
             // Systems without faccessat2 cannot tell; the first file will.
             Ok(()) => Ok(()),
             Err(error) if error == Errno::INVAL || cannot(error) => Ok(()),

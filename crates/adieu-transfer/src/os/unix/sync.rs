@@ -31,8 +31,9 @@ impl SyncAtOnce {
             // magic.h of Linux: ext2 to ext4, XFS, Btrfs, F2FS, tmpfs.
             const LOCAL: [u32; 5] = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, 0x0102_1994];
             let tells_errors = rustix::system::uname().release().to_str().is_ok_and(is_5_8);
-            // A word of the processor, and so of 32 or 64 bits.
-            let file_system = rustix::fs::fstatfs(root).map(|f| u32::try_from(f.f_type.cast_unsigned()));
+            // Its type has 32 or 64 bits and a sign or none, by the system; the kernel's number has 32 bits.
+            let number = |type_of: i128| u32::try_from(type_of & i128::from(u32::MAX));
+            let file_system = rustix::fs::fstatfs(root).map(|f| number(f.f_type.into()));
             if tells_errors && file_system.is_ok_and(|f| f.is_ok_and(|f| LOCAL.contains(&f))) {
                 return Ok(Self::Yes { device: root.identity()?.device });
             }
