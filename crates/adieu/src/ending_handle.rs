@@ -242,7 +242,9 @@ mod tests {
     struct Task(#[expect(dead_code, reason = "it is only held")] EndingHandle);
 
     impl std::task::Wake for Task {
-        fn wake(self: Arc<Self>) {}
+        fn wake(self: Arc<Self>) {
+            drop(self);
+        }
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! `adieu listen fd:NAME`: sockets that a service manager opened and passed.
 
 use crate::{ADIEU, Server, ask, text};
-use adieu_testkit::skip;
 use rustix::process::Signal;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -62,47 +61,6 @@ fn the_file_of_a_socket_that_was_passed_is_left_to_the_service_manager() {
     assert!(path.exists());
 }
 
-/// Whoever else had the socket would keep it listening while nobody accepts.
-#[cfg(target_os = "linux")]
-#[test]
-fn neither_commands_nor_their_guard_have_the_socket() {
-    let (listener, _) = bound();
-    let link = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&listener));
-    let socket = std::fs::read_link(link).expect("an open descriptor").to_string_lossy().into_owned();
-    let server = activated(listener, &["fd:web", "-k", "--exec", "ls -l /proc/$$/fd /proc/$PPID/fd; cat"]);
-    let children = format!("/proc/{0}/task/{0}/children", server.child.id());
-    let guards = std::fs::read_to_string(children).expect("it runs");
-    let listed = String::from_utf8(ask(server.connect(), b"")).expect("names");
-    assert_eq!(listed.matches(&socket).count(), 1, "the listener alone: {listed}");
-    for guard in guards.split_whitespace() {
-        let theirs = std::fs::read_dir(format!("/proc/{guard}/fd")).expect("it runs");
-        let mut links = theirs.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
-        assert!(!links.any(|link| link.to_string_lossy() == socket.as_str()), "the guard has it");
-    }
-    server.signal(Signal::TERM);
-    assert_eq!(server.finish().0.code(), Some(0));
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn the_first_process_of_a_container_has_its_socket_too() {
-    let test = "the_first_process_of_a_container_has_its_socket_too";
-    let namespace = ["--pid", "--fork", "--mount-proc"];
-    let tried = Command::new("unshare").args(namespace).arg("true").output();
-    if let Err(error) = tried.and_then(|tried| {
-        if tried.status.success() { Ok(()) } else { Err(std::io::Error::other(text(&tried.stderr))) }
-    }) {
-        return skip::loudly(test, &error);
-    }
-    let (listener, _) = bound();
-    let mut shell = Command::new("unshare");
-    shell.args(namespace).arg("sh");
-    let server = activated_by(&mut shell, listener, &["fd:web", "--exec", "cat"]);
-    assert_eq!(ask(server.connect(), b"word"), b"word");
-    let (status, _, said) = server.finish();
-    assert_eq!(status.code(), Some(0), "{said}");
-}
-
 #[test]
 fn what_was_not_passed_or_cannot_be_listened_on_is_said() {
     let (listener, _) = bound();
@@ -136,4 +94,50 @@ fn what_was_not_passed_or_cannot_be_listened_on_is_said() {
     let output = crate::run(&["listen", "fd:"], b"");
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("'fd:' needs the name or the number of a socket"));
+}
+
+#[cfg(target_os = "linux")]
+mod linux_tests {
+    use super::*;
+    use adieu_testkit::skip;
+
+    /// Whoever else had the socket would keep it listening while nobody accepts.
+    #[test]
+    fn neither_commands_nor_their_guard_have_the_socket() {
+        let (listener, _) = bound();
+        let link = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&listener));
+        let socket = std::fs::read_link(link).expect("an open descriptor").to_string_lossy().into_owned();
+        let server =
+            activated(listener, &["fd:web", "-k", "--exec", "ls -l /proc/$$/fd /proc/$PPID/fd; cat"]);
+        let children = format!("/proc/{0}/task/{0}/children", server.child.id());
+        let guards = std::fs::read_to_string(children).expect("it runs");
+        let listed = String::from_utf8(ask(server.connect(), b"")).expect("names");
+        assert_eq!(listed.matches(&socket).count(), 1, "the listener alone: {listed}");
+        for guard in guards.split_whitespace() {
+            let theirs = std::fs::read_dir(format!("/proc/{guard}/fd")).expect("it runs");
+            let mut links = theirs.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+            assert!(!links.any(|link| link.to_string_lossy() == socket.as_str()), "the guard has it");
+        }
+        server.signal(Signal::TERM);
+        assert_eq!(server.finish().0.code(), Some(0));
+    }
+
+    #[test]
+    fn the_first_process_of_a_container_has_its_socket_too() {
+        let test = "the_first_process_of_a_container_has_its_socket_too";
+        let namespace = ["--pid", "--fork", "--mount-proc"];
+        let tried = Command::new("unshare").args(namespace).arg("true").output();
+        if let Err(error) = tried.and_then(|tried| {
+            if tried.status.success() { Ok(()) } else { Err(std::io::Error::other(text(&tried.stderr))) }
+        }) {
+            return skip::loudly(test, &error);
+        }
+        let (listener, _) = bound();
+        let mut shell = Command::new("unshare");
+        shell.args(namespace).arg("sh");
+        let server = activated_by(&mut shell, listener, &["fd:web", "--exec", "cat"]);
+        assert_eq!(ask(server.connect(), b"word"), b"word");
+        let (status, _, said) = server.finish();
+        assert_eq!(status.code(), Some(0), "{said}");
+    }
 }

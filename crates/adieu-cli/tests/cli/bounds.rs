@@ -1,6 +1,6 @@
 //! Nothing blocks beyond its bound, and nobody holds up others.
 
-use crate::{BOUND, Server, adieu, ask, text};
+use crate::{BOUND, Server, adieu, ask};
 use adieu_testkit::waits::is_reset;
 use rustix::process::Signal;
 use std::io::{ErrorKind, Read, Write};
@@ -83,73 +83,6 @@ fn once_a_byte_has_passed_nobody_else_is_accepted() {
     assert_eq!(server.finish().0.code(), Some(0));
 }
 
-#[cfg(target_os = "linux")]
-#[test]
-fn a_stdin_that_is_no_file_is_polled() {
-    use rustix::event::{EventfdFlags, eventfd};
-    let listener = adieu_testkit::places::listener();
-    let address = listener.local_addr().expect("bound").to_string();
-    let event = eventfd(0, EventfdFlags::CLOEXEC).expect("an eventfd can be made");
-    let changes =
-        rustix::fs::inotify::init(rustix::fs::inotify::CreateFlags::CLOEXEC).expect("inotify is there");
-    for stdin in [event, changes] {
-        let output = adieu(&["connect", &address, "--deadline", "100ms"])
-            .stdin(stdin)
-            .output()
-            .expect("the built binary starts");
-        assert_eq!(output.status.code(), Some(5), "{}", text(&output.stderr));
-    }
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_thousand_clients_in_little_memory_wait_and_are_all_served() {
-    let mut command = std::process::Command::new("sh");
-    command.args(["-c", "ulimit -v 300000; exec \"$0\" \"$@\"", crate::ADIEU, "listen", "127.0.0.1:0"]);
-    let server = Server::of(command.args(["--echo", "--keep-open", "--report", "none"]));
-    assert_all_are_served(&server, 1000);
-    server.signal(Signal::TERM);
-    server.finish();
-}
-
-/// All of them are there at once, and say something before anybody ends.
-#[cfg(target_os = "linux")]
-fn assert_all_are_served(server: &Server, clients: usize) {
-    let mut streams: Vec<TcpStream> = (0..clients).map(|_| server.connect()).collect();
-    for stream in &mut streams {
-        stream.write_all(b"x").expect("the kernel takes it");
-    }
-    for (at, stream) in streams.into_iter().enumerate() {
-        assert_eq!(ask(stream, b"y"), b"xy", "client {at}");
-    }
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn clients_wait_while_no_command_can_be_started() {
-    let limited = |limit: &str| {
-        let mut command = std::process::Command::new("sh");
-        let line = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
-        command.args(["-c", &line, crate::ADIEU, "listen", "127.0.0.1:0", "--keep-open", "--exec", "cat"]);
-        Server::of(command.args(["--grace", "300ms"]))
-    };
-    let server = limited("24");
-    assert_all_are_served(&server, 20);
-    server.signal(Signal::TERM);
-    assert_eq!(server.finish().0.code(), Some(0));
-
-    // Not one command can be: nobody is turned away, it is said once, and at the end they count as aborted.
-    let server = limited("14");
-    let mut stream = server.connect();
-    stream.set_read_timeout(Some(std::time::Duration::from_millis(500))).expect("a timeout can be set");
-    let error = stream.read(&mut [0; 1]).expect_err("nothing ends it");
-    assert!(is_still_open(&error), "{error}");
-    server.signal(Signal::TERM);
-    let (status, _, said) = server.finish();
-    assert_eq!(said.matches("clients wait, one cannot be served now").count(), 1, "{said}");
-    assert_eq!(status.code(), Some(4), "{said}");
-}
-
 #[test]
 fn a_client_that_leaves_before_the_tls_handshake_is_not_the_one_that_is_waited_for() {
     let server = Server::start_at("tls://127.0.0.1:0", &["--echo", "--self-signed"]);
@@ -158,34 +91,6 @@ fn a_client_that_leaves_before_the_tls_handshake_is_not_the_one_that_is_waited_f
     let output = crate::run(&["connect", "-q", "--insecure", &server.address], b"the one");
     assert_eq!((output.status.code(), &output.stdout[..]), (Some(0), &b"the one"[..]));
     assert_eq!(server.finish().0.code(), Some(0));
-}
-
-/// The processor time that a process has used.
-#[cfg(target_os = "linux")]
-fn ticks(server: &Server) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.child.id())).expect("it runs");
-    let (_, rest) = stat.rsplit_once(')').expect("proc(5)");
-    rest.split_whitespace().skip(11).take(2).map(|n| n.parse::<u64>().expect("a number")).sum()
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_client_that_stays_after_its_command_has_ended_costs_no_processor_time() {
-    for line in ["echo hi", "echo hi; exec >&-; sleep 5"] {
-        let server = Server::start(&["--keep-open", "--exec", line]);
-        let mut stream = server.connect();
-        stream.write_all(b"x").expect("the server takes it");
-        // Its end comes at once, or after the second that a command has which runs on.
-        stream.read_to_end(&mut Vec::new()).expect("the server ends its side");
-        let before = ticks(&server);
-        // The time that is measured, in which nobody may be busy.
-        std::thread::sleep(std::time::Duration::from_millis(1300));
-        let used = ticks(&server) - before;
-        assert!(used < 20, "{line}: {used} ticks in 1.3 s");
-        drop(stream);
-        server.signal(Signal::INT);
-        server.finish();
-    }
 }
 
 #[test]
@@ -197,15 +102,118 @@ fn a_client_that_has_ended_its_side_is_not_silent() {
 }
 
 #[cfg(target_os = "linux")]
-#[test]
-fn the_deadline_bounds_a_command_that_outlives_its_connection_too() {
-    let server = Server::start(&["--exec", "echo hi; exec >&-; exec sleep 30", "--deadline", "1500ms"]);
-    let mut stream = server.connect();
-    stream.write_all(b"x").expect("the server takes it");
-    // While the client is open, the status is waited for no longer than a second.
-    stream.read_to_end(&mut Vec::new()).expect("the server ends its side");
-    drop(stream);
-    let (status, _, said) = server.finish();
-    assert_eq!(status.code(), Some(7), "{said}");
-    assert!(said.contains("the command was ended by signal 15"), "{said}");
+mod linux_tests {
+    use super::*;
+    use crate::text;
+
+    #[test]
+    fn a_stdin_that_is_no_file_is_polled() {
+        use rustix::event::{EventfdFlags, eventfd};
+        let listener = adieu_testkit::places::listener();
+        let address = listener.local_addr().expect("bound").to_string();
+        let event = eventfd(0, EventfdFlags::CLOEXEC).expect("an eventfd can be made");
+        let changes =
+            rustix::fs::inotify::init(rustix::fs::inotify::CreateFlags::CLOEXEC).expect("inotify is there");
+        for stdin in [event, changes] {
+            let output = adieu(&["connect", &address, "--deadline", "100ms"])
+                .stdin(stdin)
+                .output()
+                .expect("the built binary starts");
+            assert_eq!(output.status.code(), Some(5), "{}", text(&output.stderr));
+        }
+    }
+
+    #[test]
+    fn a_thousand_clients_in_little_memory_wait_and_are_all_served() {
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", "ulimit -v 300000; exec \"$0\" \"$@\"", crate::ADIEU, "listen", "127.0.0.1:0"]);
+        let server = Server::of(command.args(["--echo", "--keep-open", "--report", "none"]));
+        assert_all_are_served(&server, 1000);
+        server.signal(Signal::TERM);
+        server.finish();
+    }
+
+    /// All of them are there at once, and say something before anybody ends.
+    fn assert_all_are_served(server: &Server, clients: usize) {
+        let mut streams: Vec<TcpStream> = (0..clients).map(|_| server.connect()).collect();
+        for stream in &mut streams {
+            stream.write_all(b"x").expect("the kernel takes it");
+        }
+        for (at, stream) in streams.into_iter().enumerate() {
+            assert_eq!(ask(stream, b"y"), b"xy", "client {at}");
+        }
+    }
+
+    #[test]
+    fn clients_wait_while_no_command_can_be_started() {
+        let limited = |limit: &str| {
+            let mut command = std::process::Command::new("sh");
+            let line = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
+            command.args([
+                "-c",
+                &line,
+                crate::ADIEU,
+                "listen",
+                "127.0.0.1:0",
+                "--keep-open",
+                "--exec",
+                "cat",
+            ]);
+            Server::of(command.args(["--grace", "300ms"]))
+        };
+        let server = limited("24");
+        assert_all_are_served(&server, 20);
+        server.signal(Signal::TERM);
+        assert_eq!(server.finish().0.code(), Some(0));
+
+        // Not one command can be: nobody is turned away, it is said once, and at the end they count as aborted.
+        let server = limited("14");
+        let mut stream = server.connect();
+        stream.set_read_timeout(Some(std::time::Duration::from_millis(500))).expect("a timeout can be set");
+        let error = stream.read(&mut [0; 1]).expect_err("nothing ends it");
+        assert!(is_still_open(&error), "{error}");
+        server.signal(Signal::TERM);
+        let (status, _, said) = server.finish();
+        assert_eq!(said.matches("clients wait, one cannot be served now").count(), 1, "{said}");
+        assert_eq!(status.code(), Some(4), "{said}");
+    }
+
+    /// The processor time that a process has used.
+    fn ticks(server: &Server) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.child.id())).expect("it runs");
+        let (_, rest) = stat.rsplit_once(')').expect("proc(5)");
+        rest.split_whitespace().skip(11).take(2).map(|n| n.parse::<u64>().expect("a number")).sum()
+    }
+
+    #[test]
+    fn a_client_that_stays_after_its_command_has_ended_costs_no_processor_time() {
+        for line in ["echo hi", "echo hi; exec >&-; sleep 5"] {
+            let server = Server::start(&["--keep-open", "--exec", line]);
+            let mut stream = server.connect();
+            stream.write_all(b"x").expect("the server takes it");
+            // Its end comes at once, or after the second that a command has which runs on.
+            stream.read_to_end(&mut Vec::new()).expect("the server ends its side");
+            let before = ticks(&server);
+            // The time that is measured, in which nobody may be busy.
+            std::thread::sleep(std::time::Duration::from_millis(1300));
+            let used = ticks(&server) - before;
+            assert!(used < 20, "{line}: {used} ticks in 1.3 s");
+            drop(stream);
+            server.signal(Signal::INT);
+            server.finish();
+        }
+    }
+
+    #[test]
+    fn the_deadline_bounds_a_command_that_outlives_its_connection_too() {
+        let server = Server::start(&["--exec", "echo hi; exec >&-; exec sleep 30", "--deadline", "1500ms"]);
+        let mut stream = server.connect();
+        stream.write_all(b"x").expect("the server takes it");
+        // While the client is open, the status is waited for no longer than a second.
+        stream.read_to_end(&mut Vec::new()).expect("the server ends its side");
+        drop(stream);
+        let (status, _, said) = server.finish();
+        assert_eq!(status.code(), Some(7), "{said}");
+        assert!(said.contains("the command was ended by signal 15"), "{said}");
+    }
 }

@@ -1,15 +1,11 @@
 //! Descriptors that are few: how many are served, and what is said where there are none.
 
-use crate::{ADIEU, Server, adieu, ask, text};
-#[cfg(target_os = "linux")]
+use crate::{ADIEU, CLOSED, Server, adieu, ask, text};
 use adieu_testkit::skip::counterpart;
 use rustix::process::Signal;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::process::{Command, Stdio};
-
-/// Another test may have a descriptor open that is inherited: a terminal, between its opening and its flag.
-pub(crate) const CLOSED: &str = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-";
 
 /// A listener that has so few descriptors, and cannot raise the limit.
 fn limited(limit: u32, args: &[&str]) -> Server {
@@ -18,7 +14,6 @@ fn limited(limit: u32, args: &[&str]) -> Server {
     Server::of(shell.args(["listen", "127.0.0.1:0"]).args(args))
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn who_finds_no_descriptors_left_for_his_command_waits_for_his_turn() {
     let server = limited(80, &["--keep-open", "--exec", "cat"]);
@@ -46,7 +41,6 @@ fn who_finds_no_descriptors_left_for_his_command_waits_for_his_turn() {
 }
 
 /// What is open only while a command starts is open for one at a time, also where each start lasts.
-#[cfg(target_os = "linux")]
 #[test]
 fn commands_that_start_slowly_find_as_many_descriptors() {
     let Some(strace) = counterpart("commands_that_start_slowly_find_as_many_descriptors", "strace") else {
@@ -73,7 +67,6 @@ fn commands_that_start_slowly_find_as_many_descriptors() {
     }
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn a_signal_lets_no_more_wait_than_there_are_descriptors_for() {
     let server = limited(80, &["--keep-open", "--exec", "cat"]);
@@ -95,7 +88,6 @@ fn a_signal_lets_no_more_wait_than_there_are_descriptors_for() {
     assert!(said.matches("graceful").count() > 8 && !said.contains("EMFILE"), "{said}");
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn one_is_served_however_few_descriptors_there_are() {
     let server = limited(24, &["--keep-open", "--exec", "cat"]);

@@ -9,6 +9,8 @@ mod captures;
 mod check;
 #[cfg(target_os = "linux")]
 mod check_alone;
+#[cfg(target_os = "linux")]
+mod check_networks;
 mod check_waits;
 mod completions;
 mod connect_again;
@@ -16,6 +18,7 @@ mod connect_again;
 mod connect_exec;
 mod cuts;
 mod datagrams;
+#[cfg(target_os = "linux")]
 mod descriptors;
 mod endpoints;
 mod events;
@@ -28,6 +31,7 @@ mod explain_both;
 #[cfg(target_os = "linux")]
 mod explain_drawn;
 mod explain_html;
+#[cfg(target_os = "linux")]
 mod explain_live;
 #[cfg(target_os = "linux")]
 mod fast_open;
@@ -49,6 +53,7 @@ mod relay_drain;
 #[cfg(target_os = "linux")]
 mod relay_log;
 mod relay_peers;
+#[cfg(target_os = "linux")]
 mod relay_restart;
 mod relay_service;
 mod relay_terminal;
@@ -92,6 +97,9 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 pub(crate) const ADIEU: &str = env!("CARGO_BIN_EXE_adieu");
+
+/// What a shell does first: another test may have a descriptor open that is inherited, of a terminal, between its opening and its flag.
+pub(crate) const CLOSED: &str = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-";
 
 /// No wait in these tests is longer.
 pub(crate) const BOUND: Duration = Duration::from_secs(20);

@@ -1,7 +1,7 @@
 //! `adieu relay` where something is short: it keeps clients waiting, and loses none.
 
 use crate::relay::{Relay, accept, upstream};
-use crate::{ADIEU, Server, adieu};
+use crate::{ADIEU, CLOSED, Server, adieu};
 use rustix::process::Signal;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use std::process::Command;
 fn with_descriptors(limit: u32, upstream: &str) -> Relay {
     let directory = tempfile::tempdir().expect("there is room");
     let mut command = Command::new("sh");
-    let line = format!("{}; ulimit -n {limit}; exec \"$0\" \"$@\"", crate::descriptors::CLOSED);
+    let line = format!("{CLOSED}; ulimit -n {limit}; exec \"$0\" \"$@\"");
     command.args(["-c", &line, ADIEU, "relay", "127.0.0.1:0", upstream, "--grace", "20s", "--log"]);
     command.arg(directory.path().join("log"));
     for (name, _) in adieu(&[]).get_envs() {

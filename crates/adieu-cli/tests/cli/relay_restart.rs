@@ -77,7 +77,6 @@ fn restarts(count: usize, least: u64) -> (u64, Vec<String>) {
     (done.load(Ordering::Relaxed), failed)
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn no_connection_fails_while_a_relay_takes_the_place_of_another() {
     let (count, failed) = restarts(3, 300);
@@ -86,7 +85,6 @@ fn no_connection_fails_while_a_relay_takes_the_place_of_another() {
 }
 
 /// `ADIEU_TEST_RESTARTS` and `ADIEU_TEST_CONNECTIONS` say how many: 100 and 1,000,000 by default.
-#[cfg(target_os = "linux")]
 #[test]
 #[ignore = "it takes a long time"]
 fn none_of_a_million_connections_fails_over_a_hundred_restarts() {

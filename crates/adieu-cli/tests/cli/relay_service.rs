@@ -2,9 +2,8 @@
 
 use crate::relay::{accept, refusing, upstream};
 use crate::{ADIEU, BOUND, Server, adieu, until};
-use adieu_testkit::skip;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::OwnedFd;
@@ -116,26 +115,6 @@ fn the_watchdog_hears_of_us_until_the_stop() {
     assert_eq!(status.code(), Some(0), "{said}");
 }
 
-#[cfg(target_os = "linux")]
-#[test]
-fn a_manager_with_an_abstract_socket_is_told_too_and_a_wrong_one_is_no_end() {
-    use std::os::linux::net::SocketAddrExt;
-    let name = format!("adieu-notify-{}", std::process::id());
-    let address = std::os::unix::net::SocketAddr::from_abstract_name(&name).expect("a name");
-    let socket = UnixDatagram::bind_addr(&address).expect("a new name");
-    socket.set_read_timeout(Some(BOUND)).expect("a timeout can be set");
-    let mut command = adieu(&["relay", "127.0.0.1:0", "127.0.0.1:9"]);
-    let _server = Server::of(command.env("NOTIFY_SOCKET", format!("@{name}")));
-    let mut bytes = [0; 256];
-    let n = socket.recv(&mut bytes).expect("it is told");
-    assert!(bytes[..n].starts_with(b"READY=1\n"));
-
-    let mut command = adieu(&["relay", "127.0.0.1:0", "127.0.0.1:9"]);
-    let mut server = Server::of(command.env("NOTIFY_SOCKET", "/nonexistent/notify"));
-    assert!(server.line().contains("cannot notify the service manager"));
-    assert!(TcpStream::connect(&server.address).is_ok());
-}
-
 /// What a service manager does: the socket stands where it belongs, and the variables name the process that the shell becomes.
 const PASS: &str = "export LISTEN_PID=$$ LISTEN_FDS=1; exec 3<&0 </dev/null; exec \"$0\" \"$@\"";
 
@@ -214,34 +193,63 @@ fn a_kept_socket_that_no_relay_has_any_more_is_closed() {
     until("it still listens", || TcpStream::connect(&at).is_err());
 }
 
-/// As in a container: the relay is PID 1, and orphans become its children.
 #[cfg(target_os = "linux")]
-#[test]
-fn as_pid_1_it_stops_at_sigterm_and_leaves_no_zombies() {
-    let (listener, address) = upstream();
-    // The shell becomes the relay, so its child becomes an orphan of PID 1 when the subshell ends.
-    let script = "(sleep 0.3 & exit); exec \"$0\" \"$@\"";
-    let namespace = ["--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "--kill-child"];
-    let tried = Command::new("unshare").args(namespace).arg("true").output();
-    if !tried.as_ref().is_ok_and(|tried| tried.status.success()) {
-        let test = "as_pid_1_it_stops_at_sigterm_and_leaves_no_zombies";
-        return skip::loudly(test, &std::io::Error::other(format!("no namespace of processes: {tried:?}")));
+mod linux_tests {
+    use super::*;
+    use adieu_testkit::skip;
+    use rustix::process::{Pid, kill_process};
+
+    #[test]
+    fn a_manager_with_an_abstract_socket_is_told_too_and_a_wrong_one_is_no_end() {
+        use std::os::linux::net::SocketAddrExt;
+        let name = format!("adieu-notify-{}", std::process::id());
+        let address = std::os::unix::net::SocketAddr::from_abstract_name(&name).expect("a name");
+        let socket = UnixDatagram::bind_addr(&address).expect("a new name");
+        socket.set_read_timeout(Some(BOUND)).expect("a timeout can be set");
+        let mut command = adieu(&["relay", "127.0.0.1:0", "127.0.0.1:9"]);
+        let _server = Server::of(command.env("NOTIFY_SOCKET", format!("@{name}")));
+        let mut bytes = [0; 256];
+        let n = socket.recv(&mut bytes).expect("it is told");
+        assert!(bytes[..n].starts_with(b"READY=1\n"));
+
+        let mut command = adieu(&["relay", "127.0.0.1:0", "127.0.0.1:9"]);
+        let mut server = Server::of(command.env("NOTIFY_SOCKET", "/nonexistent/notify"));
+        assert!(server.line().contains("cannot notify the service manager"));
+        assert!(TcpStream::connect(&server.address).is_ok());
     }
-    let mut command = Command::new("unshare");
-    command.args(namespace).args(["sh", "-c", script, ADIEU, "relay", "127.0.0.1:0", &address]);
-    let server = Server::of(&mut command);
-    let mut client = server.connect();
-    client.write_all(b"x").expect("it is taken");
-    accept(&listener).read_exact(&mut [0]).expect("it passes");
-    let children = |of: u32| {
-        let listed = std::fs::read_to_string(format!("/proc/{of}/task/{of}/children")).unwrap_or_default();
-        listed.split_whitespace().filter_map(|one| one.parse::<u32>().ok()).collect::<Vec<_>>()
-    };
-    let init = children(server.child.id())[0];
-    until("the orphan stays, as a zombie", || children(init).is_empty());
-    drop(client);
-    let pid = Pid::from_raw(i32::try_from(init).expect("a process")).expect("a process");
-    kill_process(pid, Signal::TERM).expect("it lives");
-    let (status, _, said) = server.finish();
-    assert_eq!(status.code(), Some(0), "{said}");
+
+    /// As in a container: the relay is PID 1, and orphans become its children.
+    #[test]
+    fn as_pid_1_it_stops_at_sigterm_and_leaves_no_zombies() {
+        let (listener, address) = upstream();
+        // The shell becomes the relay, so its child becomes an orphan of PID 1 when the subshell ends.
+        let script = "(sleep 0.3 & exit); exec \"$0\" \"$@\"";
+        let namespace = ["--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "--kill-child"];
+        let tried = Command::new("unshare").args(namespace).arg("true").output();
+        if !tried.as_ref().is_ok_and(|tried| tried.status.success()) {
+            let test = "as_pid_1_it_stops_at_sigterm_and_leaves_no_zombies";
+            return skip::loudly(
+                test,
+                &std::io::Error::other(format!("no namespace of processes: {tried:?}")),
+            );
+        }
+        let mut command = Command::new("unshare");
+        command.args(namespace).args(["sh", "-c", script, ADIEU, "relay", "127.0.0.1:0", &address]);
+        let server = Server::of(&mut command);
+        let mut client = server.connect();
+        client.write_all(b"x").expect("it is taken");
+        accept(&listener).read_exact(&mut [0]).expect("it passes");
+        let children = |of: u32| {
+            let listed =
+                std::fs::read_to_string(format!("/proc/{of}/task/{of}/children")).unwrap_or_default();
+            listed.split_whitespace().filter_map(|one| one.parse::<u32>().ok()).collect::<Vec<_>>()
+        };
+        let init = children(server.child.id())[0];
+        until("the orphan stays, as a zombie", || children(init).is_empty());
+        drop(client);
+        let pid = Pid::from_raw(i32::try_from(init).expect("a process")).expect("a process");
+        kill_process(pid, Signal::TERM).expect("it lives");
+        let (status, _, said) = server.finish();
+        assert_eq!(status.code(), Some(0), "{said}");
+    }
 }

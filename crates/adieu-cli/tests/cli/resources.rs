@@ -1,7 +1,6 @@
 //! What a connection costs: no CPU while nothing moves, no memory for the length of a stream.
 
 use crate::{ADIEU, Server};
-use adieu_testkit::pattern::Pattern;
 use std::process::Command;
 
 /// CPU time in seconds that a shell's child took, from the shell's own `times`.
@@ -47,33 +46,39 @@ fn stalls_use_no_cpu(server_address: &str, flood_address: &str, data_path: &str)
 }
 
 #[cfg(target_os = "linux")]
-#[test]
-fn memory_does_not_grow_with_the_stream() {
-    let server = Server::start(&["--echo", "--keep-open", "--report", "none"]);
-    let peak_kib = || -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", server.child.id())).expect("it runs");
-        let line = status.lines().find(|l| l.starts_with("VmHWM")).expect("Linux tells the peak");
-        line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number of KiB")
-    };
-    let transfer = |bytes: u64| {
-        let mut stream = server.connect();
-        let mut writing = stream.try_clone().expect("a socket can be cloned");
-        let feeding = std::thread::spawn(move || {
-            std::io::copy(&mut Pattern::of_program().reader(bytes), &mut writing)
-                .expect("the server takes it");
-            writing.shutdown(std::net::Shutdown::Write).expect("half-closing works");
-        });
-        assert_eq!(std::io::copy(&mut stream, &mut std::io::sink()).expect("the server answers"), bytes);
-        feeding.join().expect("feeding does not panic");
-    };
-    // The program's own pages, of which a debug build has many.
-    let idle = peak_kib();
-    transfer(1 << 20);
-    let after_one = peak_kib();
-    transfer(256 << 20);
-    let after_many = peak_kib();
-    assert!(after_many < idle + 3072, "{idle} KiB before, {after_many} KiB after");
-    assert!(after_many < after_one + 2048, "{after_one} KiB after 1 MiB, {after_many} KiB after 256 MiB");
-    server.signal(rustix::process::Signal::TERM);
-    server.finish();
+mod linux_tests {
+    use super::*;
+    use adieu_testkit::pattern::Pattern;
+
+    #[test]
+    fn memory_does_not_grow_with_the_stream() {
+        let server = Server::start(&["--echo", "--keep-open", "--report", "none"]);
+        let peak_kib = || -> u64 {
+            let status =
+                std::fs::read_to_string(format!("/proc/{}/status", server.child.id())).expect("it runs");
+            let line = status.lines().find(|l| l.starts_with("VmHWM")).expect("Linux tells the peak");
+            line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number of KiB")
+        };
+        let transfer = |bytes: u64| {
+            let mut stream = server.connect();
+            let mut writing = stream.try_clone().expect("a socket can be cloned");
+            let feeding = std::thread::spawn(move || {
+                std::io::copy(&mut Pattern::of_program().reader(bytes), &mut writing)
+                    .expect("the server takes it");
+                writing.shutdown(std::net::Shutdown::Write).expect("half-closing works");
+            });
+            assert_eq!(std::io::copy(&mut stream, &mut std::io::sink()).expect("the server answers"), bytes);
+            feeding.join().expect("feeding does not panic");
+        };
+        // The program's own pages, of which a debug build has many.
+        let idle = peak_kib();
+        transfer(1 << 20);
+        let after_one = peak_kib();
+        transfer(256 << 20);
+        let after_many = peak_kib();
+        assert!(after_many < idle + 3072, "{idle} KiB before, {after_many} KiB after");
+        assert!(after_many < after_one + 2048, "{after_one} KiB after 1 MiB, {after_many} KiB after 256 MiB");
+        server.signal(rustix::process::Signal::TERM);
+        server.finish();
+    }
 }

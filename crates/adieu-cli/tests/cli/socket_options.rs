@@ -1,7 +1,6 @@
 //! Socket options on the command line: a wrong value is exit 2, a refusal of the system 7, and each is named.
 
 use crate::{Server, run, text};
-use rustix::process::Signal;
 
 #[test]
 fn a_value_that_can_mean_nothing_is_a_usage_error_that_names_the_option() {
@@ -73,28 +72,6 @@ fn an_address_of_the_other_ip_version_is_a_usage_error_and_a_name_without_one_is
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
 }
 
-/// Without a zone the kernel says EINVAL alone; where IPv6 is off, something else.
-#[cfg(target_os = "linux")]
-#[test]
-fn a_link_local_address_without_its_zone_is_hinted_at() {
-    let said = text(&run(&["connect", "[fe80::5]:7002"], b"").stderr);
-    if said.contains("EADDRNOTAVAIL") || said.contains("EAFNOSUPPORT") {
-        return adieu_testkit::skip::loudly("a link-local address", &std::io::Error::other(said));
-    }
-    assert!(said.contains("hint: a link-local address needs its zone"), "{said}");
-    let said = text(&run(&["connect", "[fe80::5%1]:7002", "--connect-timeout", "50ms"], b"").stderr);
-    assert!(!said.contains("needs its zone"), "{said}");
-    // The zone says nothing about the range.
-    let mut command =
-        crate::adieu(&["connect", "[fe80::1%lo]:9", "--proxy", "env", "--connect-timeout", "50ms"]);
-    command
-        .env("ALL_PROXY", "http://127.0.0.1:1")
-        .env("NO_PROXY", "fe80::/10")
-        .stdin(std::process::Stdio::null());
-    let said = text(&command.output().expect("the built binary starts").stderr);
-    assert!(said.contains("to [fe80::1%lo]:9") && !said.contains("proxy"), "{said}");
-}
-
 #[test]
 fn what_the_system_refuses_is_our_failure_on_both_sides() {
     for args in [
@@ -143,30 +120,6 @@ fn both_sides_take_them_and_the_exchange_is_as_good() {
     assert!(said.contains("connection from 127.0.0.9:"), "{said}");
 }
 
-#[cfg(target_os = "linux")]
-#[test]
-fn a_fallback_from_multipath_tcp_is_told() {
-    use std::io::Read;
-    let server = Server::start(&["--echo", "--keep-open"]);
-    let probe = run(&["connect", &server.address, "--mptcp"], b"");
-    let said = text(&probe.stderr);
-    if probe.status.code() == Some(7) {
-        assert!(said.contains("mptcp cannot be set to on"), "{said}");
-    } else {
-        assert!(said.contains("the peer does not speak Multipath TCP: this is plain TCP"), "{said}");
-        assert_eq!(probe.status.code(), Some(0));
-        let both = Server::start(&["--echo", "--mptcp", "--accept-first"]);
-        let client = run(&["connect", &both.address, "--mptcp", "--report", "json"], b"");
-        let said = text(&client.stderr);
-        assert!(said.contains("\"transport\":\"mptcp\"") && !said.contains("plain TCP"), "{said}");
-        assert_eq!(both.finish().0.code(), Some(0));
-    }
-    let mut rest = server;
-    rest.signal(Signal::TERM);
-    let mut nothing = Vec::new();
-    rest.child.stdout.take().expect("stdout is a pipe").read_to_end(&mut nothing).expect("it ends");
-}
-
 #[cfg(not(target_os = "linux"))]
 #[test]
 fn what_this_system_does_not_have_is_said() {
@@ -174,5 +127,55 @@ fn what_this_system_does_not_have_is_said() {
         let output = run(&[&["connect", "127.0.0.1:9"], option].concat(), b"");
         assert_eq!(output.status.code(), Some(2));
         assert!(text(&output.stderr).contains("is not available on"), "{}", text(&output.stderr));
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod linux_tests {
+    use super::*;
+    use rustix::process::Signal;
+
+    /// Without a zone the kernel says EINVAL alone; where IPv6 is off, something else.
+    #[test]
+    fn a_link_local_address_without_its_zone_is_hinted_at() {
+        let said = text(&run(&["connect", "[fe80::5]:7002"], b"").stderr);
+        if said.contains("EADDRNOTAVAIL") || said.contains("EAFNOSUPPORT") {
+            return adieu_testkit::skip::loudly("a link-local address", &std::io::Error::other(said));
+        }
+        assert!(said.contains("hint: a link-local address needs its zone"), "{said}");
+        let said = text(&run(&["connect", "[fe80::5%1]:7002", "--connect-timeout", "50ms"], b"").stderr);
+        assert!(!said.contains("needs its zone"), "{said}");
+        // The zone says nothing about the range.
+        let mut command =
+            crate::adieu(&["connect", "[fe80::1%lo]:9", "--proxy", "env", "--connect-timeout", "50ms"]);
+        command
+            .env("ALL_PROXY", "http://127.0.0.1:1")
+            .env("NO_PROXY", "fe80::/10")
+            .stdin(std::process::Stdio::null());
+        let said = text(&command.output().expect("the built binary starts").stderr);
+        assert!(said.contains("to [fe80::1%lo]:9") && !said.contains("proxy"), "{said}");
+    }
+
+    #[test]
+    fn a_fallback_from_multipath_tcp_is_told() {
+        use std::io::Read;
+        let server = Server::start(&["--echo", "--keep-open"]);
+        let probe = run(&["connect", &server.address, "--mptcp"], b"");
+        let said = text(&probe.stderr);
+        if probe.status.code() == Some(7) {
+            assert!(said.contains("mptcp cannot be set to on"), "{said}");
+        } else {
+            assert!(said.contains("the peer does not speak Multipath TCP: this is plain TCP"), "{said}");
+            assert_eq!(probe.status.code(), Some(0));
+            let both = Server::start(&["--echo", "--mptcp", "--accept-first"]);
+            let client = run(&["connect", &both.address, "--mptcp", "--report", "json"], b"");
+            let said = text(&client.stderr);
+            assert!(said.contains("\"transport\":\"mptcp\"") && !said.contains("plain TCP"), "{said}");
+            assert_eq!(both.finish().0.code(), Some(0));
+        }
+        let mut rest = server;
+        rest.signal(Signal::TERM);
+        let mut nothing = Vec::new();
+        rest.child.stdout.take().expect("stdout is a pipe").read_to_end(&mut nothing).expect("it ends");
     }
 }

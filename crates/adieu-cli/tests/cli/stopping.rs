@@ -2,13 +2,12 @@
 
 use crate::cuts::terminal;
 use crate::transfer::{Scene, start};
-use crate::{ADIEU, Server, adieu, run, signal, text, until};
-use adieu_testkit::skip;
+use crate::{Server, adieu, run, signal, text, until};
 use rustix::process::Signal;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 #[test]
 fn a_service_that_was_stopped_with_nobody_there_has_done_well() {
@@ -77,49 +76,6 @@ fn the_same_signal_twice_at_once_is_one_for_a_client_and_a_receiver_too() {
     server.finish();
 }
 
-#[cfg(target_os = "linux")]
-#[test]
-fn as_the_first_process_it_reaps_orphans_and_takes_no_status_of_its_own_commands() {
-    let test = "as_the_first_process_it_reaps_orphans_and_takes_no_status_of_its_own_commands";
-    let namespace = ["--pid", "--fork", "--mount-proc"];
-    let tried = Command::new("unshare").args(namespace).arg("true").output();
-    if let Err(error) = tried.and_then(|tried| {
-        if tried.status.success() { Ok(()) } else { Err(std::io::Error::other(text(&tried.stderr))) }
-    }) {
-        return skip::loudly(test, &error);
-    }
-    // The orphan's parent ends at once, and it a moment later; what follows waits until nothing is left of it.
-    let line = "(sleep 0.01 & ) >/dev/null; code=$(cat); sleep 0.05; \
-                while cat /proc/[0-9]*/stat 2>/dev/null | grep -q ') Z 1 '; do sleep 0.01; done; exit $code";
-    let mut server = Server::of(
-        Command::new("unshare")
-            .args(namespace)
-            .args([ADIEU, "listen", "127.0.0.1:0", "-k", "--exec", line])
-            .env_remove("ADIEU_EXEC"),
-    );
-    for (code, status) in [("0", 0), ("3", 4), ("0", 0)] {
-        let answer = run(&["connect", &server.address, "--deadline", "10s"], code.as_bytes());
-        assert_eq!(answer.status.code(), Some(status), "{}", text(&answer.stderr));
-    }
-    let mut heard = server.line();
-    while !heard.contains("#3 127.0.0.1:") {
-        heard += &server.line();
-    }
-    assert_eq!(heard.matches("the command exited with 3").count(), 1, "{heard}");
-    // The first process of the namespace is the child of `unshare`.
-    let children = format!("/proc/{0}/task/{0}/children", server.child.id());
-    let mut first = String::new();
-    until("it has no child", || {
-        first = std::fs::read_to_string(&children).unwrap_or_default();
-        !first.trim().is_empty()
-    });
-    let first = first.trim().parse().ok().and_then(rustix::process::Pid::from_raw).expect("a number");
-    rustix::process::kill_process(first, Signal::TERM).expect("it is there");
-    let (status, _, said) = server.finish();
-    assert_eq!(status.code(), Some(0), "{said}");
-    assert!(said.contains("stopped by SIGTERM; 3 connections served"), "{said}");
-}
-
 #[test]
 fn a_stdin_that_only_the_first_client_would_get_is_refused() {
     let scene = Scene::new();
@@ -168,20 +124,6 @@ fn a_stdin_that_has_given_all_to_a_client_ends_the_service() {
     assert!(said.contains("--exec 'cat FILE'"), "{said}");
 }
 
-#[cfg(target_os = "linux")]
-#[test]
-fn what_was_asked_for_and_cannot_be_printed_is_a_failure() {
-    for args in [&["--help"][..], &["--version"], &["connect", "--help"], &["man"], &["completions", "bash"]]
-    {
-        let full = File::options().write(true).open("/dev/full").expect("Linux has it");
-        let output = adieu(args).stdout(full).output().expect("it starts");
-        assert_eq!(output.status.code(), Some(7), "{args:?}");
-        assert!(text(&output.stderr).contains("cannot write to stdout: No space left"), "{args:?}");
-        let output = Command::new("sh").args(["-c", "exec \"$@\" >&-", "sh", ADIEU]).args(args).output();
-        assert_eq!(output.expect("there is a shell").status.code(), Some(7), "{args:?} with stdout closed");
-    }
-}
-
 #[test]
 fn verbose_and_quiet_may_be_said_more_than_once() {
     for more in [&["-vv"][..], &["-v", "-v"], &["-qq"]] {
@@ -216,6 +158,74 @@ fn a_terminal_sees_all_errors_in_the_same_colours_and_hints_in_one_style() {
         if said.contains("hint") {
             let hint = if colours { "  \u{1b}[32mhint:\u{1b}[0m " } else { "  hint: " };
             assert!(said.contains(hint), "{said:?}");
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod linux_tests {
+    use super::*;
+    use crate::ADIEU;
+    use adieu_testkit::skip;
+    use std::process::Command;
+
+    #[test]
+    fn as_the_first_process_it_reaps_orphans_and_takes_no_status_of_its_own_commands() {
+        let test = "as_the_first_process_it_reaps_orphans_and_takes_no_status_of_its_own_commands";
+        let namespace = ["--pid", "--fork", "--mount-proc"];
+        let tried = Command::new("unshare").args(namespace).arg("true").output();
+        if let Err(error) = tried.and_then(|tried| {
+            if tried.status.success() { Ok(()) } else { Err(std::io::Error::other(text(&tried.stderr))) }
+        }) {
+            return skip::loudly(test, &error);
+        }
+        // The orphan's parent ends at once, and it a moment later; what follows waits until nothing is left of it.
+        let line = "(sleep 0.01 & ) >/dev/null; code=$(cat); sleep 0.05; \
+                while cat /proc/[0-9]*/stat 2>/dev/null | grep -q ') Z 1 '; do sleep 0.01; done; exit $code";
+        let mut server = Server::of(
+            Command::new("unshare")
+                .args(namespace)
+                .args([ADIEU, "listen", "127.0.0.1:0", "-k", "--exec", line])
+                .env_remove("ADIEU_EXEC"),
+        );
+        for (code, status) in [("0", 0), ("3", 4), ("0", 0)] {
+            let answer = run(&["connect", &server.address, "--deadline", "10s"], code.as_bytes());
+            assert_eq!(answer.status.code(), Some(status), "{}", text(&answer.stderr));
+        }
+        let mut heard = server.line();
+        while !heard.contains("#3 127.0.0.1:") {
+            heard += &server.line();
+        }
+        assert_eq!(heard.matches("the command exited with 3").count(), 1, "{heard}");
+        // The first process of the namespace is the child of `unshare`.
+        let children = format!("/proc/{0}/task/{0}/children", server.child.id());
+        let mut first = String::new();
+        until("it has no child", || {
+            first = std::fs::read_to_string(&children).unwrap_or_default();
+            !first.trim().is_empty()
+        });
+        let first = first.trim().parse().ok().and_then(rustix::process::Pid::from_raw).expect("a number");
+        rustix::process::kill_process(first, Signal::TERM).expect("it is there");
+        let (status, _, said) = server.finish();
+        assert_eq!(status.code(), Some(0), "{said}");
+        assert!(said.contains("stopped by SIGTERM; 3 connections served"), "{said}");
+    }
+
+    #[test]
+    fn what_was_asked_for_and_cannot_be_printed_is_a_failure() {
+        for args in
+            [&["--help"][..], &["--version"], &["connect", "--help"], &["man"], &["completions", "bash"]]
+        {
+            let full = File::options().write(true).open("/dev/full").expect("Linux has it");
+            let output = adieu(args).stdout(full).output().expect("it starts");
+            assert_eq!(output.status.code(), Some(7), "{args:?}");
+            assert!(text(&output.stderr).contains("cannot write to stdout: No space left"), "{args:?}");
+            let output = Command::new("sh").args(["-c", "exec \"$@\" >&-", "sh", ADIEU]).args(args).output();
+            assert_eq!(
+                output.expect("there is a shell").status.code(),
+                Some(7),
+                "{args:?} with stdout closed"
+            );
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::{ADIEU, BOUND, Server, adieu, run, text};
 use adieu_testkit::skip::counterpart;
 use rustix::process::Signal;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -29,47 +29,6 @@ fn a_unix_socket_is_served_and_its_file_removed() {
     );
     assert_eq!(server.finish().0.code(), Some(0));
     assert!(!path.exists());
-}
-
-/// macOS has file names of UTF-8 alone.
-#[cfg(target_os = "linux")]
-#[test]
-fn a_path_need_not_be_text() {
-    use std::ffi::OsString;
-    use std::os::unix::ffi::OsStringExt;
-    let directory = tempfile::tempdir().expect("there is room for a directory");
-    let path = directory.path().join(OsString::from_vec(b"\xff.sock".to_vec()));
-    let endpoint = [&b"unix:"[..], path.as_os_str().as_encoded_bytes()].concat();
-    let word = OsString::from_vec(endpoint.clone());
-    let port_file = directory.path().join("place");
-    let mut server = adieu(&["listen", "--echo", "--accept-first", "--port-file"])
-        .args([port_file.as_os_str(), &word])
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the built binary starts");
-    let mut line = String::new();
-    let mut said = BufReader::new(server.stderr.take().expect("a pipe"));
-    said.read_line(&mut line).expect("what it says is UTF-8");
-    assert!(line.ends_with("/\u{fffd}.sock\n"), "{line}");
-    assert_eq!(std::fs::read(&port_file).expect("it is there"), [&endpoint[..], b"\n"].concat());
-    let client = adieu(&["connect", "--report", "json"])
-        .arg(&word)
-        .stdin(std::fs::File::open("/dev/null").expect("it is there"))
-        .output()
-        .expect("the built binary starts");
-    let report = text(&client.stderr);
-    assert_eq!(client.status.code(), Some(0), "{report}");
-    assert!(report.contains("/\u{fffd}.sock\","), "{report}");
-    assert_eq!(server.wait().expect("it can be waited for").code(), Some(0));
-    assert!(!path.exists());
-    let sent = adieu(&["send", "/dev/null"]).arg(&word).output().expect("the built binary starts");
-    assert_eq!(sent.status.code(), Some(3), "nobody is there: {}", text(&sent.stderr));
-    // What is not a path has to be text.
-    let wrong = adieu(&["connect"]).arg(OsString::from_vec(b"\xff:80".to_vec())).output();
-    let wrong = wrong.expect("the built binary starts");
-    assert_eq!(wrong.status.code(), Some(2));
-    assert!(text(&wrong.stderr).contains("is not UTF-8"), "{}", text(&wrong.stderr));
 }
 
 #[test]
@@ -175,29 +134,6 @@ fn what_is_no_socket_is_left_alone() {
     assert_eq!(std::fs::read_to_string(&path).ok().as_deref(), Some("precious"));
 }
 
-/// A name that no other test, and no other run, has.
-#[cfg(target_os = "linux")]
-fn abstract_name(test: &str) -> String {
-    format!("unix:@adieu-{test}-{}", std::process::id())
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn an_abstract_name_is_served_and_belongs_to_one_listener() {
-    let endpoint = abstract_name("served");
-    let first = Server::start_at(&endpoint, &["--echo"]);
-    assert_eq!(first.address, endpoint);
-    let second = run(&["listen", &endpoint], b"");
-    let said = text(&second.stderr);
-    assert_eq!(second.status.code(), Some(3), "{said}");
-    assert!(said.contains("something is listening there") && said.contains("another name"), "{said}");
-    let client = run(&["connect", &endpoint, "--report", "json"], b"no file");
-    assert_eq!((&client.stdout[..], client.status.code()), (&b"no file"[..], Some(0)));
-    assert!(text(&client.stderr).contains(&format!("\"peer_address\":\"{endpoint}\"")));
-    assert_eq!(first.finish().0.code(), Some(0));
-    assert_eq!(run(&["connect", &endpoint], b"").status.code(), Some(3), "the name went with its socket");
-}
-
 #[cfg(not(target_os = "linux"))]
 #[test]
 fn an_abstract_name_is_an_error_where_there_is_none() {
@@ -245,24 +181,6 @@ fn run_other(program: &Path, args: &[&str], input: &[u8]) -> Output {
     child.wait_with_output().expect("it can be waited for")
 }
 
-/// A program that listens; waits until its socket is there.
-fn start_other(program: &Path, args: &[&str], path: &Path) -> Child {
-    let mut command = Command::new("timeout");
-    command.arg(BOUND.as_secs().to_string()).arg(program).args(args);
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
-    let child = child.expect("the counterpart starts");
-    // A connection would be its one client. That it listens says nothing else.
-    crate::until("the counterpart does not listen", || listens(path));
-    child
-}
-
-/// The kernel's table of Unix sockets: the flag is `__SO_ACCEPTCON`. proc_pid_net(5)
-fn listens(path: &Path) -> bool {
-    let table = std::fs::read_to_string("/proc/net/unix").expect("Linux");
-    let path = path.to_str().expect("a temporary path is UTF-8");
-    table.lines().any(|line| line.ends_with(path) && line.contains(" 00010000 "))
-}
-
 #[test]
 fn ncat_and_socat_are_served_as_clients() {
     for (program, args) in [("ncat", &["-U"][..]), ("socat", &["-t", "10", "-"])] {
@@ -278,45 +196,6 @@ fn ncat_and_socat_are_served_as_clients() {
         let (status, _, said) = server.finish();
         assert_eq!(status.code(), Some(0), "{program}: {said}");
     }
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn socat_serves_us() {
-    let Some(socat) = counterpart("socat_serves_us", "socat") else { return };
-    let (_directory, path, endpoint) = place();
-    let address = format!("UNIX-LISTEN:{}", path.display());
-    let mut server = start_other(&socat, &["-t", "10", &address, "SYSTEM:wc -c"], &path);
-    let output = run(&["connect", &endpoint], &vec![b'x'; 20_000]);
-    assert_eq!(text(&output.stdout).trim(), "20000", "{}", text(&output.stderr));
-    assert_eq!(output.status.code(), Some(0));
-    server.wait().expect("it can be waited for");
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn ncat_takes_all_that_we_send() {
-    let Some(ncat) = counterpart("ncat_takes_all_that_we_send", "ncat") else { return };
-    let (_directory, path, endpoint) = place();
-    // Its --exec throws the command's answer away at our end, so it only receives.
-    let name = path.display().to_string();
-    let server = start_other(&ncat, &["-lU", &name, "--recv-only"], &path);
-    let output = run(&["connect", &endpoint], &vec![b'x'; 20_000]);
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    let received = server.wait_with_output().expect("it can be waited for").stdout;
-    assert_eq!(received.len(), 20_000);
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn socat_knows_the_same_abstract_names() {
-    let Some(socat) = counterpart("socat_knows_the_same_abstract_names", "socat") else { return };
-    let endpoint = abstract_name("socat");
-    let name = endpoint.strip_prefix("unix:@").expect("it is one");
-    let server = Server::start_at(&endpoint, &["--echo"]);
-    let output = run_other(&socat, &["-t", "10", "-", &format!("ABSTRACT-CONNECT:{name}")], b"same name");
-    assert_eq!(text(&output.stdout), "same name", "{}", text(&output.stderr));
-    assert_eq!(server.finish().0.code(), Some(0));
 }
 
 #[test]
@@ -347,4 +226,125 @@ fn of_listeners_that_start_at_once_one_has_the_socket_and_serves() {
     assert_eq!(run(&["connect", &endpoint], b"who").stdout, b"who");
     assert_eq!(left[0].wait().expect("it can be waited for").code(), Some(0));
     assert!(!path.exists());
+}
+
+#[cfg(target_os = "linux")]
+mod linux_tests {
+    use super::*;
+    use std::io::{BufRead, BufReader};
+
+    /// A program that listens; waits until its socket is there.
+    fn start_other(program: &Path, args: &[&str], path: &Path) -> Child {
+        let mut command = Command::new("timeout");
+        command.arg(BOUND.as_secs().to_string()).arg(program).args(args);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        let child = child.expect("the counterpart starts");
+        // A connection would be its one client. That it listens says nothing else.
+        crate::until("the counterpart does not listen", || listens(path));
+        child
+    }
+
+    /// The kernel's table of Unix sockets: the flag is `__SO_ACCEPTCON`. proc_pid_net(5)
+    fn listens(path: &Path) -> bool {
+        let table = std::fs::read_to_string("/proc/net/unix").expect("Linux");
+        let path = path.to_str().expect("a temporary path is UTF-8");
+        table.lines().any(|line| line.ends_with(path) && line.contains(" 00010000 "))
+    }
+
+    /// macOS has file names of UTF-8 alone.
+    #[test]
+    fn a_path_need_not_be_text() {
+        use std::ffi::OsString;
+        use std::os::unix::ffi::OsStringExt;
+        let directory = tempfile::tempdir().expect("there is room for a directory");
+        let path = directory.path().join(OsString::from_vec(b"\xff.sock".to_vec()));
+        let endpoint = [&b"unix:"[..], path.as_os_str().as_encoded_bytes()].concat();
+        let word = OsString::from_vec(endpoint.clone());
+        let port_file = directory.path().join("place");
+        let mut server = adieu(&["listen", "--echo", "--accept-first", "--port-file"])
+            .args([port_file.as_os_str(), &word])
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the built binary starts");
+        let mut line = String::new();
+        let mut said = BufReader::new(server.stderr.take().expect("a pipe"));
+        said.read_line(&mut line).expect("what it says is UTF-8");
+        assert!(line.ends_with("/\u{fffd}.sock\n"), "{line}");
+        assert_eq!(std::fs::read(&port_file).expect("it is there"), [&endpoint[..], b"\n"].concat());
+        let client = adieu(&["connect", "--report", "json"])
+            .arg(&word)
+            .stdin(std::fs::File::open("/dev/null").expect("it is there"))
+            .output()
+            .expect("the built binary starts");
+        let report = text(&client.stderr);
+        assert_eq!(client.status.code(), Some(0), "{report}");
+        assert!(report.contains("/\u{fffd}.sock\","), "{report}");
+        assert_eq!(server.wait().expect("it can be waited for").code(), Some(0));
+        assert!(!path.exists());
+        let sent = adieu(&["send", "/dev/null"]).arg(&word).output().expect("the built binary starts");
+        assert_eq!(sent.status.code(), Some(3), "nobody is there: {}", text(&sent.stderr));
+        // What is not a path has to be text.
+        let wrong = adieu(&["connect"]).arg(OsString::from_vec(b"\xff:80".to_vec())).output();
+        let wrong = wrong.expect("the built binary starts");
+        assert_eq!(wrong.status.code(), Some(2));
+        assert!(text(&wrong.stderr).contains("is not UTF-8"), "{}", text(&wrong.stderr));
+    }
+
+    /// A name that no other test, and no other run, has.
+    fn abstract_name(test: &str) -> String {
+        format!("unix:@adieu-{test}-{}", std::process::id())
+    }
+
+    #[test]
+    fn an_abstract_name_is_served_and_belongs_to_one_listener() {
+        let endpoint = abstract_name("served");
+        let first = Server::start_at(&endpoint, &["--echo"]);
+        assert_eq!(first.address, endpoint);
+        let second = run(&["listen", &endpoint], b"");
+        let said = text(&second.stderr);
+        assert_eq!(second.status.code(), Some(3), "{said}");
+        assert!(said.contains("something is listening there") && said.contains("another name"), "{said}");
+        let client = run(&["connect", &endpoint, "--report", "json"], b"no file");
+        assert_eq!((&client.stdout[..], client.status.code()), (&b"no file"[..], Some(0)));
+        assert!(text(&client.stderr).contains(&format!("\"peer_address\":\"{endpoint}\"")));
+        assert_eq!(first.finish().0.code(), Some(0));
+        assert_eq!(run(&["connect", &endpoint], b"").status.code(), Some(3), "the name went with its socket");
+    }
+
+    #[test]
+    fn socat_serves_us() {
+        let Some(socat) = counterpart("socat_serves_us", "socat") else { return };
+        let (_directory, path, endpoint) = place();
+        let address = format!("UNIX-LISTEN:{}", path.display());
+        let mut server = start_other(&socat, &["-t", "10", &address, "SYSTEM:wc -c"], &path);
+        let output = run(&["connect", &endpoint], &vec![b'x'; 20_000]);
+        assert_eq!(text(&output.stdout).trim(), "20000", "{}", text(&output.stderr));
+        assert_eq!(output.status.code(), Some(0));
+        server.wait().expect("it can be waited for");
+    }
+
+    #[test]
+    fn ncat_takes_all_that_we_send() {
+        let Some(ncat) = counterpart("ncat_takes_all_that_we_send", "ncat") else { return };
+        let (_directory, path, endpoint) = place();
+        // Its --exec throws the command's answer away at our end, so it only receives.
+        let name = path.display().to_string();
+        let server = start_other(&ncat, &["-lU", &name, "--recv-only"], &path);
+        let output = run(&["connect", &endpoint], &vec![b'x'; 20_000]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let received = server.wait_with_output().expect("it can be waited for").stdout;
+        assert_eq!(received.len(), 20_000);
+    }
+
+    #[test]
+    fn socat_knows_the_same_abstract_names() {
+        let Some(socat) = counterpart("socat_knows_the_same_abstract_names", "socat") else { return };
+        let endpoint = abstract_name("socat");
+        let name = endpoint.strip_prefix("unix:@").expect("it is one");
+        let server = Server::start_at(&endpoint, &["--echo"]);
+        let output = run_other(&socat, &["-t", "10", "-", &format!("ABSTRACT-CONNECT:{name}")], b"same name");
+        assert_eq!(text(&output.stdout), "same name", "{}", text(&output.stderr));
+        assert_eq!(server.finish().0.code(), Some(0));
+    }
 }

@@ -26,7 +26,6 @@ fn echo(front: SocketAddr) {
 }
 
 /// What the relay has in memory, in KiB; proc(5).
-#[cfg(target_os = "linux")]
 fn resident(relay: &dyn Relay) -> u64 {
     let id = relay.process().expect("it is a program");
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("it runs");
@@ -58,7 +57,6 @@ fn load(front: SocketAddr, resets: u64) -> u64 {
     100 + resets / 4 * 4 + 4 * (resets / 4).div_ceil(100) + 1
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 #[expect(clippy::print_stdout, reason = "a measurement is to be seen")]
 fn a_listener_survives_resets_and_clients_without_a_word() {
@@ -88,7 +86,7 @@ fn a_listener_survives_resets_and_clients_without_a_word() {
 }
 
 /// glibc's allocator alone keeps what was freed, and has the call that gives it back.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[cfg(target_env = "gnu")]
 #[test]
 fn the_memory_of_a_crowd_goes_back_to_the_system() {
     let (upstream, address) = listener();

@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod counterparts;
+#[cfg(target_os = "linux")]
 mod load;
 mod matrix;
 mod own_ends;

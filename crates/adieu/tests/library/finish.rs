@@ -4,8 +4,8 @@ mod refused;
 
 use crate::arms::{after_a_reset, bounded, runtime};
 use adieu::{
-    AdoptError, AtBound, Ending, Finish, Finisher, FinisherWaits, LocalEnd, Missing, Progress, Report, Side,
-    Timer, Transport,
+    AdoptError, AtBound, Ending, Finish, Finisher, FinisherWaits, LocalEnd, Progress, Report, Side, Timer,
+    Transport,
 };
 use adieu_testkit::places;
 use adieu_testkit::scenario::is_wine;
@@ -298,19 +298,6 @@ fn a_reset_before_and_during_is_told() {
     });
 }
 
-#[cfg(target_os = "linux")]
-#[test]
-fn a_reset_that_the_program_was_told_of_is_not_taken_for_an_end() {
-    in_every_way(|way| {
-        let (mut ours, theirs) = pair();
-        reset(theirs);
-        // It is told once.
-        ours.read(&mut [0; 1]).expect_err("a reset");
-        let report = way.finish(ours, &Finish::new());
-        assert_eq!(report.ending(), Ending::Indeterminate { missing: Missing::Cause }, "{report}");
-    });
-}
-
 #[test]
 fn it_may_be_non_blocking_or_half_closed_or_both() {
     in_every_way(|way| {
@@ -323,85 +310,6 @@ fn it_may_be_non_blocking_or_half_closed_or_both() {
         let is_unknown = report.ending().name() == "indeterminate" && cfg!(not(target_os = "linux"));
         assert!(report.is_graceful() || is_unknown, "{report}");
         peer.join().expect("it does not panic").expect("an EOF");
-    });
-}
-
-/// Waits until the connection of this socket is over.
-#[cfg(target_os = "linux")]
-fn await_the_end(stream: &TcpStream) {
-    let mut watches = [adieu_os::Watch::new(adieu_os::AsPollable::as_pollable(stream), false, false)];
-    adieu_os::wait(&mut watches, Some(Duration::from_secs(10))).expect("it can be waited for");
-    assert!(watches[0].ready.alert, "it does not end");
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn what_had_ended_gracefully_before_is_known_from_the_kernels_counters() {
-    use adieu::Role;
-    in_every_way(|way| {
-        for (is_read, says) in [(true, 0), (false, 0), (true, 5), (false, 5)] {
-            let (mut ours, mut theirs) = pair();
-            ours.write_all(b"question").expect("there is room");
-            ours.shutdown(Shutdown::Write).expect("connected");
-            theirs.read_to_end(&mut Vec::new()).expect("it ends");
-            theirs.write_all(&b"hello"[..says]).expect("there is room");
-            theirs.shutdown(Shutdown::Write).expect("connected");
-            await_the_end(&ours);
-            if is_read {
-                ours.read_to_end(&mut Vec::new()).expect("it ends");
-            }
-            // The other side is over at the same time.
-            let report = way.finish(theirs, &Finish::new().role(Role::Listen));
-            assert!(report.is_graceful() && report.ended_first.is_none(), "{report}");
-            let report = way.finish(ours, &Finish::new());
-            assert!(report.is_graceful(), "{report}");
-            assert_eq!(report.bytes_received, if is_read { 0 } else { says as u64 });
-            assert_eq!((report.fin_acknowledged, report.ended_first), (Some(true), None));
-        }
-    });
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn what_was_over_and_not_whole_is_not_taken_for_graceful() {
-    use adieu::Role;
-    const UNKNOWN: Ending = Ending::Indeterminate { missing: Missing::Cause };
-    in_every_way(|way| {
-        // A reset after our FIN, of which the program was told.
-        let (mut ours, theirs) = pair();
-        ours.shutdown(Shutdown::Write).expect("connected");
-        assert_eq!((&theirs).read(&mut [0; 1]).expect("our FIN"), 0);
-        reset(theirs);
-        ours.read(&mut [0; 1]).expect_err("a reset");
-        assert_eq!(way.finish(ours, &Finish::new().role(Role::Connect)).ending(), UNKNOWN);
-        // A FIN, then a reset because what we sent was not read.
-        let (mut ours, theirs) = pair();
-        drop(theirs);
-        assert_eq!(ours.read(&mut [0; 1]).expect("a FIN"), 0);
-        while ours.write_all(b"x").is_ok() {}
-        assert_eq!(way.finish(ours, &Finish::new().role(Role::Connect)).ending(), UNKNOWN);
-        // It ended first, and does not say which side it is.
-        let (ours, theirs) = pair();
-        ours.shutdown(Shutdown::Write).expect("connected");
-        theirs.shutdown(Shutdown::Write).expect("connected");
-        await_the_end(&theirs);
-        assert_eq!(way.finish(theirs, &Finish::new()).ending(), UNKNOWN);
-    });
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn urgent_data_is_part_of_what_is_drained() {
-    in_every_way(|way| {
-        let (ours, theirs) = pair();
-        let theirs = Socket::from(theirs);
-        theirs.send(b"before").expect("there is room");
-        theirs.send_out_of_band(b"!").expect("there is room");
-        theirs.send(b"after").expect("there is room");
-        theirs.shutdown(Shutdown::Write).expect("connected");
-        let report = way.finish(ours, &Finish::new());
-        assert!(report.is_graceful(), "{report}");
-        assert_eq!(report.bytes_received, 12);
     });
 }
 
@@ -478,67 +386,6 @@ fn the_time_is_what_the_loop_says() {
     assert!(matches!(finisher.advance(began), Progress::Finished(again) if again == report));
 }
 
-#[cfg(target_os = "linux")]
-#[test]
-fn a_thousand_are_finished_on_one_thread_without_a_busy_wait() {
-    const SOCKETS: usize = 1000;
-    adieu_os::raise_descriptor_limit();
-    if adieu_os::free_descriptors() < 3 * SOCKETS {
-        adieu_testkit::skip::loudly("a_thousand_are_finished", &io::Error::other("ulimit -n"));
-        return;
-    }
-    bounded("a thousand", || {
-        let pairs: Vec<_> = (0..SOCKETS).map(|_| pair()).collect();
-        let (ours, theirs): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
-        let peers = std::thread::spawn(move || {
-            for mut stream in theirs {
-                stream.read_to_end(&mut Vec::new()).expect("it is shut down");
-                stream.write_all(&[b'x'; 100]).expect("there is room");
-            }
-        });
-        let begin = |stream| Finisher::begin(stream, &Finish::new()).expect("a connected stream");
-        let mut open: Vec<_> = ours.into_iter().map(begin).collect();
-        let (mut advances, mut graceful) = (0, 0);
-        // At first all; then only those of which something came.
-        let mut due: Vec<bool> = vec![true; open.len()];
-        loop {
-            let mut due_now = due.into_iter();
-            open.retain_mut(|finisher| {
-                if !due_now.next().expect("one for each") {
-                    return true;
-                }
-                advances += 1;
-                match finisher.advance(Instant::now()) {
-                    Progress::Waiting => true,
-                    Progress::Finished(report) => {
-                        graceful += usize::from(report.is_graceful() && report.bytes_received == 100);
-                        false
-                    }
-                }
-            });
-            if open.is_empty() {
-                break;
-            }
-            let waits: Vec<_> = open.iter().map(Finisher::waits).collect();
-            let until = waits.iter().filter_map(|waits| waits.until).min();
-            let mut watches: Vec<_> = waits.iter().map(watch).collect();
-            adieu_os::wait(&mut watches, until.map(|at| at.saturating_duration_since(Instant::now())))
-                .expect("it can be waited for");
-            let now = Instant::now();
-            let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-            due = watches
-                .iter()
-                .zip(&waits)
-                .map(|(watch, waits)| watch.ready.any || is_due(waits.until))
-                .collect();
-        }
-        peers.join().expect("it does not panic");
-        assert_eq!(graceful, SOCKETS);
-        // Its beginning, the answer, the EOF, an acknowledgement, and a look of a timer's in between.
-        assert!(advances <= 10 * SOCKETS, "{advances}");
-    });
-}
-
 #[test]
 fn a_finisher_that_is_dropped_or_aborted_closes() {
     let (ours, theirs) = pair();
@@ -555,4 +402,157 @@ fn a_finisher_that_is_dropped_or_aborted_closes() {
     let report = Finisher::begin(ours, &Finish::new()).expect("a connected stream").abort();
     assert_eq!(report.ending(), Ending::Reset { by: Side::Us });
     drop(theirs);
+}
+
+#[cfg(target_os = "linux")]
+mod linux_tests {
+    use super::*;
+    use adieu::Missing;
+
+    #[test]
+    fn a_reset_that_the_program_was_told_of_is_not_taken_for_an_end() {
+        in_every_way(|way| {
+            let (mut ours, theirs) = pair();
+            reset(theirs);
+            // It is told once.
+            ours.read(&mut [0; 1]).expect_err("a reset");
+            let report = way.finish(ours, &Finish::new());
+            assert_eq!(report.ending(), Ending::Indeterminate { missing: Missing::Cause }, "{report}");
+        });
+    }
+
+    /// Waits until the connection of this socket is over.
+    fn await_the_end(stream: &TcpStream) {
+        let mut watches = [adieu_os::Watch::new(adieu_os::AsPollable::as_pollable(stream), false, false)];
+        adieu_os::wait(&mut watches, Some(Duration::from_secs(10))).expect("it can be waited for");
+        assert!(watches[0].ready.alert, "it does not end");
+    }
+
+    #[test]
+    fn what_had_ended_gracefully_before_is_known_from_the_kernels_counters() {
+        use adieu::Role;
+        in_every_way(|way| {
+            for (is_read, says) in [(true, 0), (false, 0), (true, 5), (false, 5)] {
+                let (mut ours, mut theirs) = pair();
+                ours.write_all(b"question").expect("there is room");
+                ours.shutdown(Shutdown::Write).expect("connected");
+                theirs.read_to_end(&mut Vec::new()).expect("it ends");
+                theirs.write_all(&b"hello"[..says]).expect("there is room");
+                theirs.shutdown(Shutdown::Write).expect("connected");
+                await_the_end(&ours);
+                if is_read {
+                    ours.read_to_end(&mut Vec::new()).expect("it ends");
+                }
+                // The other side is over at the same time.
+                let report = way.finish(theirs, &Finish::new().role(Role::Listen));
+                assert!(report.is_graceful() && report.ended_first.is_none(), "{report}");
+                let report = way.finish(ours, &Finish::new());
+                assert!(report.is_graceful(), "{report}");
+                assert_eq!(report.bytes_received, if is_read { 0 } else { says as u64 });
+                assert_eq!((report.fin_acknowledged, report.ended_first), (Some(true), None));
+            }
+        });
+    }
+
+    #[test]
+    fn what_was_over_and_not_whole_is_not_taken_for_graceful() {
+        use adieu::Role;
+        const UNKNOWN: Ending = Ending::Indeterminate { missing: Missing::Cause };
+        in_every_way(|way| {
+            // A reset after our FIN, of which the program was told.
+            let (mut ours, theirs) = pair();
+            ours.shutdown(Shutdown::Write).expect("connected");
+            assert_eq!((&theirs).read(&mut [0; 1]).expect("our FIN"), 0);
+            reset(theirs);
+            ours.read(&mut [0; 1]).expect_err("a reset");
+            assert_eq!(way.finish(ours, &Finish::new().role(Role::Connect)).ending(), UNKNOWN);
+            // A FIN, then a reset because what we sent was not read.
+            let (mut ours, theirs) = pair();
+            drop(theirs);
+            assert_eq!(ours.read(&mut [0; 1]).expect("a FIN"), 0);
+            while ours.write_all(b"x").is_ok() {}
+            assert_eq!(way.finish(ours, &Finish::new().role(Role::Connect)).ending(), UNKNOWN);
+            // It ended first, and does not say which side it is.
+            let (ours, theirs) = pair();
+            ours.shutdown(Shutdown::Write).expect("connected");
+            theirs.shutdown(Shutdown::Write).expect("connected");
+            await_the_end(&theirs);
+            assert_eq!(way.finish(theirs, &Finish::new()).ending(), UNKNOWN);
+        });
+    }
+
+    #[test]
+    fn urgent_data_is_part_of_what_is_drained() {
+        in_every_way(|way| {
+            let (ours, theirs) = pair();
+            let theirs = Socket::from(theirs);
+            theirs.send(b"before").expect("there is room");
+            theirs.send_out_of_band(b"!").expect("there is room");
+            theirs.send(b"after").expect("there is room");
+            theirs.shutdown(Shutdown::Write).expect("connected");
+            let report = way.finish(ours, &Finish::new());
+            assert!(report.is_graceful(), "{report}");
+            assert_eq!(report.bytes_received, 12);
+        });
+    }
+
+    #[test]
+    fn a_thousand_are_finished_on_one_thread_without_a_busy_wait() {
+        const SOCKETS: usize = 1000;
+        adieu_os::raise_descriptor_limit();
+        if adieu_os::free_descriptors() < 3 * SOCKETS {
+            adieu_testkit::skip::loudly("a_thousand_are_finished", &io::Error::other("ulimit -n"));
+            return;
+        }
+        bounded("a thousand", || {
+            let pairs: Vec<_> = (0..SOCKETS).map(|_| pair()).collect();
+            let (ours, theirs): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
+            let peers = std::thread::spawn(move || {
+                for mut stream in theirs {
+                    stream.read_to_end(&mut Vec::new()).expect("it is shut down");
+                    stream.write_all(&[b'x'; 100]).expect("there is room");
+                }
+            });
+            let begin = |stream| Finisher::begin(stream, &Finish::new()).expect("a connected stream");
+            let mut open: Vec<_> = ours.into_iter().map(begin).collect();
+            let (mut advances, mut graceful) = (0, 0);
+            // At first all; then only those of which something came.
+            let mut due: Vec<bool> = vec![true; open.len()];
+            loop {
+                let mut due_now = due.into_iter();
+                open.retain_mut(|finisher| {
+                    if !due_now.next().expect("one for each") {
+                        return true;
+                    }
+                    advances += 1;
+                    match finisher.advance(Instant::now()) {
+                        Progress::Waiting => true,
+                        Progress::Finished(report) => {
+                            graceful += usize::from(report.is_graceful() && report.bytes_received == 100);
+                            false
+                        }
+                    }
+                });
+                if open.is_empty() {
+                    break;
+                }
+                let waits: Vec<_> = open.iter().map(Finisher::waits).collect();
+                let until = waits.iter().filter_map(|waits| waits.until).min();
+                let mut watches: Vec<_> = waits.iter().map(watch).collect();
+                adieu_os::wait(&mut watches, until.map(|at| at.saturating_duration_since(Instant::now())))
+                    .expect("it can be waited for");
+                let now = Instant::now();
+                let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+                due = watches
+                    .iter()
+                    .zip(&waits)
+                    .map(|(watch, waits)| watch.ready.any || is_due(waits.until))
+                    .collect();
+            }
+            peers.join().expect("it does not panic");
+            assert_eq!(graceful, SOCKETS);
+            // Its beginning, the answer, the EOF, an acknowledgement, and a look of a timer's in between.
+            assert!(advances <= 10 * SOCKETS, "{advances}");
+        });
+    }
 }

@@ -98,9 +98,6 @@ fn what_a_failing_input_gave_is_delivered_before_the_reset() {
             Arm::Tokio => {
                 on_tokio(&endpoint, &options, Giving { left: GIVEN, fails: true }, tokio::io::sink())
             }
-            #[cfg(not(target_os = "linux"))]
-            Arm::Blocking => return,
-            #[cfg(target_os = "linux")]
             Arm::Blocking => {
                 // The other end of a terminal is gone: EIO, as a hang-up is.
                 let file = failing_after(GIVEN);
@@ -116,7 +113,7 @@ fn what_a_failing_input_gave_is_delivered_before_the_reset() {
 }
 
 /// An input that gives so much and turns out not to be whole.
-#[cfg(target_os = "linux")]
+#[cfg(not(windows))]
 fn failing_after(n: usize) -> Input {
     let mut file = tempfile::tempfile().expect("a file can be made");
     file.write_all(&vec![0; n]).expect("there is room");
@@ -196,90 +193,93 @@ fn accepting_hears_the_interrupt_while_clients_are_waiting() {
     assert!(listener.try_accept().expect("it can be asked").is_some(), "the client is still there");
 }
 
-/// Takes nothing, and says why.
-struct Failing;
-
-impl AsyncWrite for Failing {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
-        Poll::Ready(Err(io::Error::from_raw_os_error(28)))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// A peer that says something and reads no end, and a connection to it on which that has arrived.
 #[cfg(target_os = "linux")]
-fn having_heard(arm: Arm, options: &ConnectOptions) -> (crate::arms::Open, TcpStream) {
-    let (open, mut stream) = arm.to_std(options);
-    stream.write_all(b"last words").expect("it is taken");
-    let socket = open.socket().expect("connected").try_clone_to_owned().expect("descriptors");
-    let peeked = TcpStream::from(socket);
-    while !peeked.peek(&mut [0; 16]).is_ok_and(|n| n == 10) {
-        std::thread::yield_now();
+mod linux_tests {
+    use super::*;
+
+    /// Takes nothing, and says why.
+    struct Failing;
+
+    impl AsyncWrite for Failing {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Err(io::Error::from_raw_os_error(28)))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
     }
-    (open, stream)
-}
 
-#[cfg(target_os = "linux")]
-#[test]
-fn what_the_peer_has_said_is_handed_on_before_an_interrupt_ends_an_exchange() {
-    use crate::arms::Open;
-    on_both(|arm| {
-        let interrupt = Interrupt::new().expect("a pipe");
-        let (open, _peer) = having_heard(arm, &ConnectOptions::new().interrupt(&interrupt));
-        interrupt.raise(Signal::Terminate);
-        let (received, report) = match open {
-            Open::Blocking(open) => {
-                let (mut reader, writer) = io::pipe().expect("a pipe");
-                let report = adieu::exchange(open, Input::empty(), Output::from_fd(writer).expect("open"));
-                let mut received = Vec::new();
-                reader.read_to_end(&mut received).expect("a pipe is read");
-                (received, report)
-            }
-            Open::Tokio(runtime, open) => {
-                let mut received = Vec::new();
-                let never = Giving { left: 0, fails: false };
-                let report = runtime.block_on(adieu::tokio::exchange(open, never, &mut received));
-                (received, report)
-            }
-        };
-        assert_eq!(report.ending().name(), "interrupted", "{arm:?}: {report}");
-        assert_eq!((received.as_slice(), report.bytes_received), (&b"last words"[..], 10), "{arm:?}");
-    });
-}
+    /// A peer that says something and reads no end, and a connection to it on which that has arrived.
+    fn having_heard(arm: Arm, options: &ConnectOptions) -> (crate::arms::Open, TcpStream) {
+        let (open, mut stream) = arm.to_std(options);
+        stream.write_all(b"last words").expect("it is taken");
+        let socket = open.socket().expect("connected").try_clone_to_owned().expect("descriptors");
+        let peeked = TcpStream::from(socket);
+        while !peeked.peek(&mut [0; 16]).is_ok_and(|n| n == 10) {
+            std::thread::yield_now();
+        }
+        (open, stream)
+    }
 
-#[cfg(target_os = "linux")]
-#[test]
-fn an_interrupt_ends_an_exchange_whose_output_fails() {
-    use crate::arms::Open;
-    on_both(|arm| {
-        let interrupt = Interrupt::new().expect("a pipe");
-        let failures = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
-        let counted = std::sync::Arc::clone(&failures);
-        let options = ConnectOptions::new().interrupt(&interrupt).observer(move |_, event| {
-            if matches!(event, adieu::Event::LocalFailure { .. }) {
-                counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            }
+    #[test]
+    fn what_the_peer_has_said_is_handed_on_before_an_interrupt_ends_an_exchange() {
+        use crate::arms::Open;
+        on_both(|arm| {
+            let interrupt = Interrupt::new().expect("a pipe");
+            let (open, _peer) = having_heard(arm, &ConnectOptions::new().interrupt(&interrupt));
+            interrupt.raise(Signal::Terminate);
+            let (received, report) = match open {
+                Open::Blocking(open) => {
+                    let (mut reader, writer) = io::pipe().expect("a pipe");
+                    let report =
+                        adieu::exchange(open, Input::empty(), Output::from_fd(writer).expect("open"));
+                    let mut received = Vec::new();
+                    reader.read_to_end(&mut received).expect("a pipe is read");
+                    (received, report)
+                }
+                Open::Tokio(runtime, open) => {
+                    let mut received = Vec::new();
+                    let never = Giving { left: 0, fails: false };
+                    let report = runtime.block_on(adieu::tokio::exchange(open, never, &mut received));
+                    (received, report)
+                }
+            };
+            assert_eq!(report.ending().name(), "interrupted", "{arm:?}: {report}");
+            assert_eq!((received.as_slice(), report.bytes_received), (&b"last words"[..], 10), "{arm:?}");
         });
-        let (open, _peer) = having_heard(arm, &options);
-        interrupt.raise(Signal::Terminate);
-        let report = match open {
-            Open::Blocking(open) => {
-                let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
-                adieu::exchange(open, Input::empty(), Output::try_from(full).expect("open for writing"))
-            }
-            Open::Tokio(runtime, open) => {
-                let never = Giving { left: 0, fails: false };
-                runtime.block_on(adieu::tokio::exchange(open, never, Failing))
-            }
-        };
-        assert_eq!(report.ending().name(), "local_failure", "{arm:?}: {report}");
-        assert_eq!(failures.load(std::sync::atomic::Ordering::Relaxed), 1, "it is told once");
-    });
+    }
+
+    #[test]
+    fn an_interrupt_ends_an_exchange_whose_output_fails() {
+        use crate::arms::Open;
+        on_both(|arm| {
+            let interrupt = Interrupt::new().expect("a pipe");
+            let failures = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+            let counted = std::sync::Arc::clone(&failures);
+            let options = ConnectOptions::new().interrupt(&interrupt).observer(move |_, event| {
+                if matches!(event, adieu::Event::LocalFailure { .. }) {
+                    counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                }
+            });
+            let (open, _peer) = having_heard(arm, &options);
+            interrupt.raise(Signal::Terminate);
+            let report = match open {
+                Open::Blocking(open) => {
+                    let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
+                    adieu::exchange(open, Input::empty(), Output::try_from(full).expect("open for writing"))
+                }
+                Open::Tokio(runtime, open) => {
+                    let never = Giving { left: 0, fails: false };
+                    runtime.block_on(adieu::tokio::exchange(open, never, Failing))
+                }
+            };
+            assert_eq!(report.ending().name(), "local_failure", "{arm:?}: {report}");
+            assert_eq!(failures.load(std::sync::atomic::Ordering::Relaxed), 1, "it is told once");
+        });
+    }
 }

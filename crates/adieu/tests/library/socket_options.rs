@@ -5,7 +5,6 @@ use adieu::{
     ConnectCause, ConnectOptions, Endpoint, IpVersion, ListenCause, ListenOptions, Listener, SocketOptions,
 };
 use socket2::SockRef;
-use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::time::Duration;
 
@@ -154,28 +153,6 @@ fn an_option_that_the_system_refuses_is_named_and_is_our_failure() {
     });
 }
 
-/// Linux binds to a network's broadcast address, and connects from another.
-#[cfg(target_os = "linux")]
-#[test]
-fn a_source_that_the_system_replaces_is_refused() {
-    on_both(|arm| {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
-        let endpoint = Endpoint::from(listener.local_addr().expect("bound"));
-        let source = |ip: [u8; 4]| ConnectOptions::new().source((ip, 0));
-        let (said, exit) = refusal(arm, &endpoint, &source([127, 255, 255, 255]));
-        let replaced = "source cannot be set to 127.255.255.255: the system connects from 127.0.0.1";
-        // Where the network has no such address, it is nobody's.
-        assert!(said.contains(replaced) || said.contains("EADDRNOTAVAIL"), "{said}");
-        assert_eq!(exit, 7);
-        for nobody in [[224, 0, 0, 1], [255; 4]] {
-            let (said, _) = refusal(arm, &endpoint, &source(nobody));
-            assert!(said.contains("it is the address of many"), "{said}");
-        }
-        let any = arm.connect(&endpoint, &source([0; 4])).unwrap_or_else(|error| panic!("{error}"));
-        drop(any);
-    });
-}
-
 #[test]
 fn a_listener_names_the_option_too() {
     let options = ListenOptions::new().socket(SocketOptions::new().receive_buffer(1 << 30));
@@ -205,6 +182,7 @@ fn only_addresses_of_the_wanted_ip_version_are_tried() {
 #[cfg(target_os = "linux")]
 mod linux {
     use super::*;
+    use std::io::Read;
 
     #[test]
     fn an_interface_and_a_user_timeout_are_set() {
@@ -304,37 +282,6 @@ mod linux {
     }
 }
 
-/// Type of service and hops of an accepted client over IPv4, and of one over IPv6. `None`: this system has no IPv6.
-#[cfg(target_os = "linux")]
-fn accepted_by_both_ips(options: &ListenOptions) -> Option<[(u32, u32); 2]> {
-    if TcpListener::bind("[::1]:0").is_err() {
-        return None;
-    }
-    let listener = Listener::bind(&Endpoint::tcp("::", 0), options).expect("both IPs");
-    let Endpoint::Tcp { port, .. } = *listener.local_endpoint() else { panic!("TCP") };
-    let of = |ip: IpAddr| {
-        let _client = std::net::TcpStream::connect((ip, port)).expect("it listens");
-        let accepted = listener.accept().expect("a client");
-        let fd = accepted.socket().expect("open");
-        let socket = SockRef::from(&fd);
-        if ip.is_ipv4() {
-            (socket.tos_v4().expect("a socket"), socket.ttl_v4().expect("a socket"))
-        } else {
-            (socket.tclass_v6().expect("a socket"), socket.unicast_hops_v6().expect("a socket"))
-        }
-    };
-    Some([of([127, 0, 0, 1].into()), of(std::net::Ipv6Addr::LOCALHOST.into())])
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_listener_for_both_ips_marks_the_packets_of_both() {
-    let options = ListenOptions::new().socket(SocketOptions::new().tos(0x28).ttl(9));
-    if let Some(accepted) = accepted_by_both_ips(&options) {
-        assert_eq!(accepted, [(0x28, 9); 2]);
-    }
-}
-
 #[test]
 fn a_listener_for_ipv6_alone_has_no_clients_over_ipv4() {
     let only = ListenOptions::new().socket(SocketOptions::new().ip_version(IpVersion::V6));
@@ -358,4 +305,59 @@ fn an_address_of_the_other_ip_is_not_said_to_be_a_name_that_was_not_found() {
         let (said, _) = refusal(arm, name, &from);
         assert!(said.ends_with("no IPv6 address, as our own source address is"), "{said}");
     });
+}
+
+#[cfg(target_os = "linux")]
+mod linux_tests {
+    use super::*;
+
+    /// Linux binds to a network's broadcast address, and connects from another.
+    #[test]
+    fn a_source_that_the_system_replaces_is_refused() {
+        on_both(|arm| {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+            let endpoint = Endpoint::from(listener.local_addr().expect("bound"));
+            let source = |ip: [u8; 4]| ConnectOptions::new().source((ip, 0));
+            let (said, exit) = refusal(arm, &endpoint, &source([127, 255, 255, 255]));
+            let replaced = "source cannot be set to 127.255.255.255: the system connects from 127.0.0.1";
+            // Where the network has no such address, it is nobody's.
+            assert!(said.contains(replaced) || said.contains("EADDRNOTAVAIL"), "{said}");
+            assert_eq!(exit, 7);
+            for nobody in [[224, 0, 0, 1], [255; 4]] {
+                let (said, _) = refusal(arm, &endpoint, &source(nobody));
+                assert!(said.contains("it is the address of many"), "{said}");
+            }
+            let any = arm.connect(&endpoint, &source([0; 4])).unwrap_or_else(|error| panic!("{error}"));
+            drop(any);
+        });
+    }
+
+    /// Type of service and hops of an accepted client over IPv4, and of one over IPv6. `None`: this system has no IPv6.
+    fn accepted_by_both_ips(options: &ListenOptions) -> Option<[(u32, u32); 2]> {
+        if TcpListener::bind("[::1]:0").is_err() {
+            return None;
+        }
+        let listener = Listener::bind(&Endpoint::tcp("::", 0), options).expect("both IPs");
+        let Endpoint::Tcp { port, .. } = *listener.local_endpoint() else { panic!("TCP") };
+        let of = |ip: IpAddr| {
+            let _client = std::net::TcpStream::connect((ip, port)).expect("it listens");
+            let accepted = listener.accept().expect("a client");
+            let fd = accepted.socket().expect("open");
+            let socket = SockRef::from(&fd);
+            if ip.is_ipv4() {
+                (socket.tos_v4().expect("a socket"), socket.ttl_v4().expect("a socket"))
+            } else {
+                (socket.tclass_v6().expect("a socket"), socket.unicast_hops_v6().expect("a socket"))
+            }
+        };
+        Some([of([127, 0, 0, 1].into()), of(std::net::Ipv6Addr::LOCALHOST.into())])
+    }
+
+    #[test]
+    fn a_listener_for_both_ips_marks_the_packets_of_both() {
+        let options = ListenOptions::new().socket(SocketOptions::new().tos(0x28).ttl(9));
+        if let Some(accepted) = accepted_by_both_ips(&options) {
+            assert_eq!(accepted, [(0x28, 9); 2]);
+        }
+    }
 }

@@ -64,27 +64,22 @@ fn writes_to_its_error(mut writing: WriteHalf) -> Task<(WriteHalf, io::Error)> {
     })
 }
 
-/// A thread, and where the system tells how it fares.
+/// A thread, and the folder where Linux tells how it fares.
 struct Task<T> {
     thread: JoinHandle<T>,
-    #[cfg(target_os = "linux")]
-    place: std::path::PathBuf,
+    place: Option<std::path::PathBuf>,
 }
 
 impl<T: marker::Send + 'static> Task<T> {
     fn new(body: impl FnOnce() -> T + marker::Send + 'static) -> Self {
-        #[cfg(target_os = "linux")]
-        {
-            let (tell, told) = std::sync::mpsc::channel();
-            let thread = thread::spawn(move || {
-                let own = std::fs::read_link("/proc/thread-self").expect("proc");
-                tell.send(std::path::Path::new("/proc").join(own)).expect("it is waited for");
-                body()
-            });
-            Self { thread, place: told.recv().expect("it begins") }
-        }
-        #[cfg(not(target_os = "linux"))]
-        Self { thread: thread::spawn(body) }
+        let (tell, told) = std::sync::mpsc::channel();
+        let thread = thread::spawn(move || {
+            let own =
+                cfg!(target_os = "linux").then(|| std::fs::read_link("/proc/thread-self").expect("proc"));
+            tell.send(own.map(|own| std::path::Path::new("/proc").join(own))).expect("it is waited for");
+            body()
+        });
+        Self { thread, place: told.recv().expect("it begins") }
     }
 
     fn join(self) -> T {
@@ -93,20 +88,19 @@ impl<T: marker::Send + 'static> Task<T> {
 
     /// Waits until it sleeps. Elsewhere than on Linux it may sleep or not.
     fn until_asleep(&self) {
-        #[cfg(target_os = "linux")]
-        {
-            let began = std::time::Instant::now();
-            while !std::fs::read_to_string(self.place.join("stat")).expect("it lives").contains(") S ") {
-                assert!(began.elapsed() < BOUND, "it never sleeps");
-                thread::yield_now();
-            }
+        let Some(place) = &self.place else { return };
+        let began = std::time::Instant::now();
+        while !std::fs::read_to_string(place.join("stat")).expect("it lives").contains(") S ") {
+            assert!(began.elapsed() < BOUND, "it never sleeps");
+            thread::yield_now();
         }
     }
 
     /// The processor's time that it has had.
     #[cfg(target_os = "linux")]
     fn spent(&self) -> Duration {
-        let stat = std::fs::read_to_string(self.place.join("schedstat")).expect("it lives");
+        let place = self.place.as_ref().expect("Linux tells");
+        let stat = std::fs::read_to_string(place.join("schedstat")).expect("it lives");
         Duration::from_nanos(stat.split(' ').next().and_then(|first| first.parse().ok()).expect("a number"))
     }
 }

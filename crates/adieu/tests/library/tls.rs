@@ -10,7 +10,7 @@ mod refused_clients;
 mod served;
 mod unfinished;
 
-use crate::arms::{Arm, bounded, on_both, runtime};
+use crate::arms::{bounded, on_both, runtime};
 use adieu::exchange::{Input, Output};
 use adieu::tls::{Client, Eof, Server};
 use adieu::{ConnectOptions, Endpoint, Limits, ListenOptions, Listener, Report};
@@ -207,27 +207,6 @@ fn a_unix_socket_has_no_name_for_the_check_and_a_pin_needs_none() {
     });
 }
 
-#[cfg(target_os = "linux")]
-#[test]
-fn tls_is_spoken_over_an_abstract_name() {
-    for arm in [Arm::Blocking, Arm::Tokio] {
-        let tls = Server::self_signed().build().expect("a key");
-        let pin = tls.fingerprint().expect("it was made here");
-        let name = format!("adieu-tls-{arm:?}-{}", std::process::id());
-        let endpoint = Endpoint::unix_abstract(name);
-        let listener = Listener::bind(&endpoint, &ListenOptions::new().tls(tls)).expect("a new name");
-        let serving = std::thread::spawn(move || adieu::exchange::echo(listener.accept().expect("a client")));
-        let mut open = arm.connect(&endpoint, &options(Client::new().pin(pin))).expect("it listens");
-        open.write_all(b"no file").expect("taken");
-        let mut half = open.shutdown_send().expect("connected");
-        let mut answer = Vec::new();
-        half.read_to_end(&mut answer).expect("it is sent back");
-        assert_eq!((half.close().ending().name(), &answer[..]), ("graceful", &b"no file"[..]));
-        let report = serving.join().expect("no panic");
-        assert!(report.is_graceful() && report.tls_close_notify_received == Some(true), "{report}");
-    }
-}
-
 fn address_of(endpoint: &Endpoint) -> SocketAddr {
     let text = endpoint.to_string();
     text.trim_start_matches("tls://").parse().expect("a listener's endpoint is an address")
@@ -359,4 +338,31 @@ fn a_slow_handshake_holds_up_nobody_else() {
         );
         assert!(report.to_string().contains("handshake was not finished in time"), "{report}");
     });
+}
+
+#[cfg(target_os = "linux")]
+mod linux_tests {
+    use super::*;
+    use crate::arms::Arm;
+
+    #[test]
+    fn tls_is_spoken_over_an_abstract_name() {
+        for arm in [Arm::Blocking, Arm::Tokio] {
+            let tls = Server::self_signed().build().expect("a key");
+            let pin = tls.fingerprint().expect("it was made here");
+            let name = format!("adieu-tls-{arm:?}-{}", std::process::id());
+            let endpoint = Endpoint::unix_abstract(name);
+            let listener = Listener::bind(&endpoint, &ListenOptions::new().tls(tls)).expect("a new name");
+            let serving =
+                std::thread::spawn(move || adieu::exchange::echo(listener.accept().expect("a client")));
+            let mut open = arm.connect(&endpoint, &options(Client::new().pin(pin))).expect("it listens");
+            open.write_all(b"no file").expect("taken");
+            let mut half = open.shutdown_send().expect("connected");
+            let mut answer = Vec::new();
+            half.read_to_end(&mut answer).expect("it is sent back");
+            assert_eq!((half.close().ending().name(), &answer[..]), ("graceful", &b"no file"[..]));
+            let report = serving.join().expect("no panic");
+            assert!(report.is_graceful() && report.tls_close_notify_received == Some(true), "{report}");
+        }
+    }
 }

@@ -250,7 +250,9 @@ impl Serving {
     }
 
     pub(super) fn finish(self) -> Drained {
-        self.thread.join().expect("it does not panic").expect("there are descriptors")
+        let ended = self.thread.join().expect("it does not panic");
+        let refused = self.accept_errors.try_iter();
+        ended.unwrap_or_else(|error| panic!("{error}, after {:?}", refused.collect::<Vec<_>>()))
     }
 }
 
