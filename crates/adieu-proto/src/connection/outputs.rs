@@ -11,6 +11,14 @@ impl Connection {
     /// The next thing to do, each once. Ask again after its answer.
     #[inline]
     pub fn poll_action(&mut self) -> Option<Action> {
+        // First, because it is asked at each turn and most often so: bytes may move, and that is all.
+        if matches!(self.stage, Stage::Open) && self.input == InputHalf::Open && !self.sample_due {
+            return None;
+        }
+        self.decided_action()
+    }
+
+    fn decided_action(&mut self) -> Option<Action> {
         if self.in_flight.is_some() {
             return None;
         }

@@ -354,16 +354,25 @@ impl<H: Handle> Link<H> {
     }
 
     /// Performs everything the core asks for. Afterwards it asks for nothing until it is told something.
+    #[inline]
     pub(crate) fn act(&mut self) {
         loop {
-            self.end_carried_stream();
-            let Some(action) = self.core.poll_action() else { return };
-            match action {
-                Action::ShutdownSend => self.shutdown_send(),
-                Action::Sample => self.sample(),
-                Action::Close => self.close(false),
-                Action::Abort => self.close(true),
+            if !self.is_plain() {
+                self.end_carried_stream();
             }
+            let Some(action) = self.core.poll_action() else { return };
+            self.perform(action);
+        }
+    }
+
+    /// Apart from [`act`](Self::act), which is called at each turn and most often finds nothing to do.
+    #[inline(never)]
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::ShutdownSend => self.shutdown_send(),
+            Action::Sample => self.sample(),
+            Action::Close => self.close(false),
+            Action::Abort => self.close(true),
         }
     }
 
