@@ -223,9 +223,19 @@ impl Sink {
         if state.is_resting {
             self.shared.changed.notify_all();
         } else if !state.has_thread {
-            // It is tried again with the next line.
-            let lines = state.queue.drain(..).count() as u64;
-            state.drop_lines(lines);
+            // A thread is tried again with the next line. Without one, what would wait is dropped.
+            for (target, line) in std::mem::take(&mut state.queue) {
+                let mut rest = &*line;
+                let written = target.write_now(&mut rest);
+                state.is_torn =
+                    line[..line.len() - rest.len()].last().map_or(state.is_torn, |last| *last != b'\n');
+                if !rest.is_empty() {
+                    state.drop_lines(1);
+                }
+                if let Err(error) = written {
+                    state.failure.get_or_insert(error);
+                }
+            }
             state.queued = 0;
         }
     }

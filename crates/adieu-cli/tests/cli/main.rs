@@ -41,6 +41,8 @@ mod listen;
 mod listen_proxies;
 mod local;
 mod manual;
+#[cfg(target_os = "linux")]
+mod no_threads;
 mod ordinary;
 mod output_files;
 mod promises;

@@ -78,8 +78,10 @@ pub fn socket_holders() -> io::Result<ProcessScan> {
         Ok((scan, networks))
     };
     let cores = thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
+    // Where no more threads can be started, fewer do the work.
     let parts: Vec<_> = thread::scope(|scope| {
-        let working: Vec<_> = (1..cores).map(|_| scope.spawn(work)).collect();
+        let working: Vec<_> =
+            (1..cores).map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
         let ours = work();
         let theirs = working.into_iter().map(|one| one.join().unwrap_or_else(|panic| resume_unwind(panic)));
         std::iter::once(ours).chain(theirs).collect()

@@ -59,10 +59,12 @@ fn show(Plan { fault, options }: Plan) -> Result<(String, Report)> {
     let (client_is_done, until_client_is_done) = mpsc::channel::<()>();
     let (client_has_shut, until_client_has_shut) = mpsc::channel::<()>();
     let cues = Cues { until_client_has_shut, until_client_is_done };
-    let server = std::thread::spawn({
+    let serving = {
         let diary = diary.clone();
         move || serve(&listener, fault, &diary, &cues)
-    });
+    };
+    let server =
+        std::thread::Builder::new().spawn(serving).context("cannot start a thread for the server")?;
     let report = be_client(&address.into(), options, &diary, client_has_shut)?;
     drop(client_is_done);
     server.join().map_err(|_| anyhow!("the server has panicked"))??;

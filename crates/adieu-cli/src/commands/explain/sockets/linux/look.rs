@@ -38,13 +38,17 @@ pub(super) struct Program {
 
 impl Look {
     pub(super) fn new() -> io::Result<Self> {
-        // Both are slow where there are very many sockets, and neither waits for the other.
+        // Both are slow where there are very many sockets, and neither waits for the other, unless no thread can be started.
         let (listed, scanned) = std::thread::scope(|scope| {
-            let scanned = scope.spawn(adieu_os::socket_holders);
-            (list(), scanned.join())
+            match std::thread::Builder::new().spawn_scoped(scope, adieu_os::socket_holders) {
+                Ok(scanning) => {
+                    (list(), scanning.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                }
+                Err(_) => (list(), adieu_os::socket_holders()),
+            }
         });
         let (mut survey, is_torn) = listed?;
-        let scan = scanned.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let scan = scanned?;
         for held in &scan.held {
             survey.add_holder(held.inode, Holder { pid: held.pid, descriptor: held.descriptor });
         }
