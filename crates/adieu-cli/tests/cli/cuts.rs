@@ -2,8 +2,6 @@
 
 use crate::{Server, adieu, ask, text};
 use adieu_testkit::places;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
@@ -47,19 +45,14 @@ fn a_process_that_is_killed_in_mid_upload_resets() {
 
 /// A terminal's two ends: with lines, as people have it, or without echo and line discipline.
 pub(crate) fn terminal(has_lines: bool) -> (OwnedFd, OwnedFd) {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
-        .expect("there is a terminal to be had");
-    grantpt(&master).expect("it is ours");
-    unlockpt(&master).expect("it is ours");
-    let name = ptsname(&master, Vec::new()).expect("it has a name");
-    let name = name.to_str().expect("its name is plain").to_owned();
-    let slave = OpenOptions::new().read(true).write(true).open(name).expect("it can be opened");
+    let rustix_openpty::Pty { controller: master, user: slave } =
+        rustix_openpty::openpty(None, None).expect("there is a terminal to be had");
     let mut modes = rustix::termios::tcgetattr(&slave).expect("it is a terminal");
     if !has_lines {
         modes.make_raw();
     }
     rustix::termios::tcsetattr(&slave, rustix::termios::OptionalActions::Now, &modes).expect("it is ours");
-    (master, slave.into())
+    (master, slave)
 }
 
 #[test]
