@@ -19,6 +19,9 @@ use std::{env, ffi::OsString, io, path::Path, time::Duration};
 /// If this variable is set, only scenarios whose name contains its value are run.
 pub const ONLY: &str = "ADIEU_SCENARIO";
 
+/// If this variable is set, the drivers in this process are judged at [`Pace::EMULATED`]: `cargo xtask platforms --run` sets it.
+pub const IS_EMULATED: &str = "ADIEU_EMULATED";
+
 /// Scenarios at a time. Nearly all of a scenario's time is waiting; under Wine each call of the kernel is a call of its
 /// one server process, so there are fewer.
 const WORKERS: usize = if cfg!(windows) { 4 } else { 12 };
@@ -103,6 +106,11 @@ impl Pace {
     /// A program whose processor is emulated. To start it takes a fifth of a second of a processor, so twelve at a time would take seconds.
     pub const EMULATED: Self = Self { workers: 2, hang_limit: Duration::from_secs(20) };
 
+    /// That of this process.
+    fn here() -> Self {
+        if env::var_os(IS_EMULATED).is_some() { Self::EMULATED } else { Self::NATIVE }
+    }
+
     fn of(self, scenario: &Scenario) -> Scenario {
         Scenario { hang_limit: scenario.hang_limit.max(self.hang_limit), ..scenario.clone() }
     }
@@ -147,9 +155,13 @@ pub fn failures_at(pace: Pace, adieu: &Path, command: Command, more: &[&str]) ->
 pub fn failures_of(
     arm: Arm,
     wanted: impl Fn(&Scenario) -> bool,
-    run: impl Fn(&'static Scenario) -> io::Result<Observed> + Sync,
+    run: impl Fn(&Scenario) -> io::Result<Observed> + Sync,
 ) -> Vec<String> {
-    failures_among(WORKERS, arm, wanted, |scenario| failure(scenario, run(scenario)))
+    let pace = Pace::here();
+    failures_among(pace.workers, arm, wanted, |scenario| {
+        let scenario = pace.of(scenario);
+        failure(&scenario, run(&scenario))
+    })
 }
 
 fn failures_among(

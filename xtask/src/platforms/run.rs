@@ -130,7 +130,8 @@ impl Machine {
         let mut test = self.cargo("test", "std,panic_unwind,test")?;
         test.args(["-p", "adieu", "--all-features", "--test", "matrix"]);
         if let Some((emulator, libraries)) = self.emulator {
-            test.env(self.variable("RUNNER"), format!("{emulator} -L {libraries}"));
+            test.env(self.variable("RUNNER"), format!("{emulator} -L {libraries}"))
+                .env(matrix::IS_EMULATED, "1");
         }
         succeed(&mut test)
     }
