@@ -78,9 +78,14 @@ pub(crate) fn socket_error(socket: &SockRef<'_>) -> SocketError {
     }
 }
 
-/// Whose FIN was first: not asked here, because it proves nothing that is not known otherwise or not at all.
-pub fn first_fin(_: &SockRef<'_>, _: super::SampleContext) -> Option<Side> {
-    None
+/// Shuts down by `shutdown`. Whose FIN was first is not asked here, because it proves nothing that is not known otherwise or not at
+/// all.
+pub fn first_fin<T>(
+    _: &SockRef<'_>,
+    _: super::SampleContext,
+    shutdown: impl FnOnce() -> T,
+) -> (T, Option<Side>) {
+    (shutdown(), None)
 }
 
 /// The symbolic name of a system error, as manual pages have it. `None`: not one that connections meet.

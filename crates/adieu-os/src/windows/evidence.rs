@@ -12,8 +12,8 @@
 //! | none, otherwise | not known: if ours was first, it should be TIME-WAIT |
 //! | ESTABLISHED, CLOSE-WAIT | not sent, or still queued behind data |
 //!
-//! Whose FIN was first is what the state was just before our own was sent ([`first_fin`]). The order of what we read says
-//! little: an EOF that is read after our shutdown may have come before it, and under Wine 8 a reset can look like one.
+//! Whose FIN was first is what the state was just before our own was sent, and just after ([`first_fin`]). The order of what we
+//! read says little: an EOF that is read after our shutdown may have come before it, and under Wine 8 a reset can look like one.
 //!
 //! The state comes from SIO_TCP_INFO (Windows 10 version 1703 and later), and where the socket does not have that, from the
 //! system's table of TCP connections, which needs no privileges and is older than any supported Windows.
@@ -78,25 +78,51 @@ impl State {
             _ => Self::Other,
         }
     }
+
+    /// Whose FIN was first, if the state has it.
+    fn first_fin(self) -> Option<Side> {
+        match self {
+            Self::CloseWait | Self::LastAck => Some(Side::Peer),
+            Self::FinOutstanding | Self::FinAcknowledged => Some(Side::Us),
+            Self::Established | Self::Gone | Self::Other => None,
+        }
+    }
 }
 
-/// Whose FIN was first. `None`: nobody's has been sent yet, or it cannot be told. To be asked just before our own is sent,
-/// and if nobody's was seen then, once more just after: the other's may have come between.
-pub fn first_fin(socket: &SockRef<'_>, context: SampleContext) -> Option<Side> {
+/// Shuts down by `shutdown`, and says whose FIN was first. `None`: that cannot be told.
+pub fn first_fin<T>(
+    socket: &SockRef<'_>,
+    context: SampleContext,
+    shutdown: impl FnOnce() -> T,
+) -> (T, Option<Side>) {
     if !context.is_tcp {
-        return None;
+        return (shutdown(), None);
     }
     let state = || state(socket, context);
-    let first = match state()? {
+    let before = match state() {
         // Reading the table takes a while, and asking WSAPoll does not: an EOF that has come meanwhile has a state by now.
         // A peek would do too, but an error that it took out would be lost.
-        State::Established if is_readable(socket) => state()?,
+        Some(State::Established) if is_readable(socket) => state(),
         other => other,
     };
-    match first {
-        State::CloseWait | State::LastAck => Some(Side::Peer),
-        State::FinOutstanding | State::FinAcknowledged => Some(Side::Us),
-        State::Established | State::Gone | State::Other => None,
+    let result = shutdown();
+    // The peer's may have come between the look and the call.
+    let seen = if before == Some(State::Established) {
+        after_ours(state())
+    } else {
+        before.and_then(State::first_fin)
+    };
+    (result, seen)
+}
+
+/// Whose FIN was first, by where a TCP stands just after our FIN was sent, if nobody's was there just before.
+///
+/// After our own first comes TIME-WAIT, which lasts for half a minute at least (TcpTimedWaitDelay). One that is gone at once has left
+/// LAST-ACK, or was reset, which a receive tells.
+fn after_ours(state: Option<State>) -> Option<Side> {
+    match state? {
+        State::Gone => Some(Side::Peer),
+        other => other.first_fin(),
     }
 }
 
@@ -363,27 +389,44 @@ mod tests {
         assert_eq!(meaning(Some(State::FinAcknowledged), open), Unacknowledged::Unknown);
     }
 
-    #[test]
-    fn whose_fin_was_first_is_seen_whether_or_not_anybody_has_read_it() {
+    /// Two ends of a connection on loopback.
+    fn ends() -> (std::net::TcpStream, std::net::TcpStream) {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
         let near = std::net::TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
-        let (far, _) = listener.accept().expect("it has connected");
-        let first = |stream: &std::net::TcpStream, peer: &std::net::TcpStream| {
+        (near, listener.accept().expect("it has connected").0)
+    }
+
+    #[test]
+    fn whose_fin_was_first_is_seen_whether_or_not_anybody_has_read_it() {
+        let (near, far) = ends();
+        let context = |stream: &std::net::TcpStream| {
             let local = stream.local_addr().expect("connected");
-            // The other's own, because an ended one has no peer's address any more.
-            let peer = peer.local_addr().expect("connected");
-            let context = SampleContext { local: Some(local), peer: Some(peer), ..ENDED };
-            first_fin(&SockRef::from(stream), context)
+            SampleContext { local: Some(local), peer: stream.peer_addr().ok(), ..ENDED }
         };
+        let (of_near, of_far) = (context(&near), context(&far));
+        let end =
+            |stream: &std::net::TcpStream| stream.shutdown(std::net::Shutdown::Write).expect("connected");
         // A byte before the FIN: what is unread does not hide it.
         std::io::Write::write_all(&mut &far, b"x").expect("taken");
-        assert_eq!((first(&near, &far), first(&far, &near)), (None, None), "nobody has ended");
-        far.shutdown(std::net::Shutdown::Write).expect("connected");
-        assert_eq!((first(&near, &far), first(&far, &near)), (Some(Side::Peer), Some(Side::Us)));
-        near.shutdown(std::net::Shutdown::Write).expect("connected");
-        // LAST-ACK is left at once on loopback, and then nothing says it any more.
-        assert_ne!(first(&near, &far), Some(Side::Us));
-        assert_eq!(first(&far, &near), Some(Side::Us), "FIN-WAIT-2, TIME-WAIT");
+        assert_eq!(first_fin(&SockRef::from(&far), of_far, || end(&far)).1, Some(Side::Us));
+        assert_eq!(first_fin(&SockRef::from(&near), of_near, || end(&near)).1, Some(Side::Peer));
+    }
+
+    #[test]
+    fn a_fin_that_comes_between_the_look_and_our_own_was_first() {
+        let (near, far) = ends();
+        let context = SampleContext { local: near.local_addr().ok(), peer: near.peer_addr().ok(), ..ENDED };
+        let end =
+            |stream: &std::net::TcpStream| stream.shutdown(std::net::Shutdown::Write).expect("connected");
+        let ((), first) = first_fin(&SockRef::from(&near), context, || {
+            end(&far);
+            // It has come once its EOF is there to be read.
+            assert_eq!(std::io::Read::read(&mut &near, &mut [0]).expect("EOF"), 0);
+            end(&near);
+            // LAST-ACK is left for good when the other end has our FIN.
+            assert_eq!(std::io::Read::read(&mut &far, &mut [0]).expect("EOF"), 0);
+        });
+        assert_eq!(first, Some(Side::Peer));
     }
 
     #[test]

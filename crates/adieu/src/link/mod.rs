@@ -381,11 +381,9 @@ impl<H: Handle> Link<H> {
         let (at, result, first_fin) = match &self.handle {
             Some(handle) => {
                 let socket = handle.socket();
-                let before = os::first_fin(&socket, context);
-                let at = self.now();
-                let result = socket.shutdown(std::net::Shutdown::Write);
-                // The peer's may have come between the look and the call.
-                (at, result, before.or_else(|| os::first_fin(&socket, context)))
+                let shutdown = || (self.now(), socket.shutdown(std::net::Shutdown::Write));
+                let ((at, result), first_fin) = os::first_fin(&socket, context, shutdown);
+                (at, result, first_fin)
             }
             None => (self.now(), Err(io::ErrorKind::NotConnected.into()), None),
         };

@@ -385,7 +385,8 @@ fn a_client_without_the_certificate_that_is_asked_for_is_refused() {
     );
     let with_one = client().identity(certificate, key);
     let open = adieu::connect(&endpoint, &self::options(with_one)).expect("it is trusted");
-    assert!(open.shutdown_send().expect("connected").drain().is_graceful());
+    let report = open.shutdown_send().expect("connected").drain();
+    assert!(report.is_graceful(), "{report}");
     let (refused, served) = serving.join().expect("no panic");
     assert_eq!(refused.tls_failure.map(adieu::tls::Failure::name), Some("certificate_required"), "{refused}");
     assert_eq!(served.tls_peer_subject.as_deref(), Some("CN=peer.test"), "the client's certificate is told");
