@@ -71,7 +71,7 @@ struct Artefact {
 const ARTEFACTS: [Artefact; 7] = [
     Artefact { name: "binaries", parts: binaries::parts, make: binaries::make },
     Artefact { name: "bills", parts: |_| Vec::new(), make: bills },
-    Artefact { name: "archives", parts: |_| Vec::new(), make: archives::make },
+    Artefact { name: "archives", parts: archives::parts, make: archives::make },
     Artefact { name: "packages", parts: packages::parts, make: packages::make },
     Artefact { name: "c-library", parts: packages::parts_of_c_library, make: packages::make_c_library },
     Artefact { name: "container", parts: container::parts, make: container::make },

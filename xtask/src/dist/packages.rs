@@ -139,7 +139,7 @@ mod tests {
             let packages = packages.map(|name| name.expect("it has packages"));
             let archives = ["x86_64-linux", "x86_64-windows"].map(|system| {
                 let known = target::ALL.iter().find(|target| target.name == system);
-                format!("{}.tar.gz", known.expect("it is built").stem())
+                known.expect("it is built").archive_name()
             });
             for name in packages.iter().chain(&archives) {
                 assert!(text.contains(name), "{page} does not name {name}");

@@ -20,9 +20,15 @@ pub(super) fn make(plan: &Plan, steps: &mut Steps) {
 
 /// All files by name, those in folders below too, but the file of sums itself.
 fn files(folder: &Path) -> Result<Vec<String>> {
+    let mut names = names_in(folder)?;
+    names.retain(|name| name != NAME);
+    Ok(names)
+}
+
+/// All files by name, those in folders below too, in order.
+pub(super) fn names_in(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     list(folder, "", &mut names)?;
-    names.retain(|name| name != NAME);
     names.sort();
     Ok(names)
 }

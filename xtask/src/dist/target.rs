@@ -11,6 +11,8 @@ pub(super) struct Target {
     /// Rust's name.
     pub(super) triple: &'static str,
     pub(super) program: &'static str,
+    /// What its people unpack.
+    pub(super) archive: Archive,
     /// What Debian's packages, and RPM's, call the machine. `None`: there is no such package for it.
     pub(super) machine: Option<Machine>,
     /// What builds it, beside the Rust compiler.
@@ -30,6 +32,22 @@ impl Target {
     pub(super) fn stem(&self) -> String {
         format!("adieu-{}-{}", super::VERSION, self.name)
     }
+
+    /// The name of its archive.
+    pub(super) fn archive_name(&self) -> String {
+        let extension = match self.archive {
+            Archive::TarGz => "tar.gz",
+            Archive::Zip => "zip",
+        };
+        format!("{}.{extension}", self.stem())
+    }
+}
+
+/// The form of an archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Archive {
+    TarGz,
+    Zip,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +86,7 @@ pub(super) const ALL: [Target; 3] = [
         name: "x86_64-linux",
         triple: "x86_64-unknown-linux-gnu",
         program: "adieu",
+        archive: Archive::TarGz,
         machine: Some(Machine { deb: "amd64", rpm: "x86_64" }),
         parts: &[("gcc", "gcc")],
         environment: &[],
@@ -81,6 +100,7 @@ pub(super) const ALL: [Target; 3] = [
         name: "aarch64-linux",
         triple: "aarch64-unknown-linux-gnu",
         program: "adieu",
+        archive: Archive::TarGz,
         machine: Some(Machine { deb: "arm64", rpm: "aarch64" }),
         parts: &[
             ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
@@ -97,6 +117,7 @@ pub(super) const ALL: [Target; 3] = [
         name: "x86_64-windows",
         triple: "x86_64-pc-windows-gnu",
         program: "adieu.exe",
+        archive: Archive::Zip,
         machine: None,
         parts: &[("x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64")],
         environment: &[],
