@@ -197,7 +197,10 @@ fn check(core: &Core, us: &Told, peer: &Told) {
         || story.iter().any(|event| matches!(event, SimEvent::Asked(_) | SimEvent::LocalFailure(_)));
     if by_peer && !cut_short && us.milestones.connected.is_some() {
         assert_eq!(counts.written, counts.received, "received bytes are handed on before the ending");
-        assert_eq!(counts.received, us.kernel.received, "all that arrived is received before the ending");
+        // What arrives at that very moment may come after the last look.
+        if us.kernel.received_at != Some(outcome.at) {
+            assert_eq!(counts.received, us.kernel.received, "all that arrived is received before the ending");
+        }
     }
 }
 

@@ -108,6 +108,8 @@ pub struct Octets {
     pub acknowledged: u64,
     /// Arrived, read or not.
     pub received: u64,
+    /// When the last of these arrived.
+    pub received_at: Option<Time>,
     /// The other's FIN arrived.
     pub fin_received: bool,
 }
@@ -188,6 +190,7 @@ impl Runner {
             accepted: socket.taken(),
             acknowledged: socket.acknowledged(),
             received: socket.received(),
+            received_at: socket.received_at(),
             fin_received: socket.fin_received(),
         };
         match self {

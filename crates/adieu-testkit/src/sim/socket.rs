@@ -78,6 +78,7 @@ pub(crate) struct Socket {
     fin: bool,
     // The peer's direction.
     received: u64,
+    received_at: Option<Time>,
     unread: u64,
     fin_received: bool,
     // Both.
@@ -108,6 +109,7 @@ impl Socket {
             window_edge: peer.receive_buffer,
             fin: false,
             received: 0,
+            received_at: None,
             unread: 0,
             fin_received: false,
             error: None,
@@ -170,6 +172,11 @@ impl Socket {
     /// Bytes that have reached this kernel, read or not.
     pub(crate) fn received(&self) -> u64 {
         self.received
+    }
+
+    /// When the last of it arrived.
+    pub(crate) fn received_at(&self) -> Option<Time> {
+        self.received_at
     }
 
     pub(crate) fn fin_received(&self) -> bool {
@@ -300,7 +307,7 @@ impl Socket {
             self.send_reset();
             return;
         }
-        self.take(segment);
+        self.take(now, segment);
         if segment.len > 0 || segment.fin {
             self.acknowledge();
         }
@@ -310,13 +317,14 @@ impl Socket {
         }
     }
 
-    fn take(&mut self, segment: Segment) {
+    fn take(&mut self, now: Time, segment: Segment) {
         let end = segment.seq + segment.len;
         if segment.seq > self.received || self.fin_received {
             return;
         }
         let new = end.saturating_sub(self.received).min(self.window());
         self.received += new;
+        self.received_at = if new > 0 { Some(now) } else { self.received_at };
         self.unread += new;
         self.fin_received = segment.fin && end == self.received;
     }
