@@ -49,11 +49,15 @@ start() {
     done
 }
 
-# Stops the group of a process, and waits for its end.
+# Whether a process of this group lives.
+lives() { cat /proc/[0-9]*/stat | awk -v group="$1" '$3 != "Z" && $5 == group { found = 1 } END { exit !found }'; }
+
+# Stops the group of a process, and waits for the end of all that are in it: who is left would still listen.
 stop() {
     for process in $1; do
         kill -s TERM -- "-$process" || true
         wait "$process" || true
+        while lives "$process"; do sleep 0.01; done
     done
 } 2> /dev/null
 
