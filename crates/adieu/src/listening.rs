@@ -29,7 +29,7 @@ pub(crate) struct Listening {
     /// The endpoint as each connection tells it.
     named: Arc<str>,
     /// The address of ours that every client connects to. `None`: there may be several.
-    only_address: Option<SockAddr>,
+    only_address: Option<Address>,
     options: Options,
     /// Gives the options of each connection in place of those.
     chooser: Option<Chooser>,
@@ -177,8 +177,8 @@ impl Listening {
         let is_tcp = local.as_socket().is_some();
         let inherited = asked.are_inherited(local.domain()).then(|| asked.clone());
         // What the program did to the socket may let it accept for other addresses too.
-        let only_address =
-            (local.as_socket().is_some_and(is_exact) && asked.prepare.is_none()).then_some(local);
+        let is_only = local.as_socket().is_some_and(is_exact) && asked.prepare.is_none();
+        let only_address = is_only.then(|| handle::address_of(&local));
         Ok(Self { only_address, inherited, ..Self::new((socket, file), network, endpoint, options, is_tcp) })
     }
 

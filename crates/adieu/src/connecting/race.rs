@@ -6,7 +6,7 @@
 use super::Stepped;
 use crate::Event;
 use crate::error::{Attempt, AttemptError, ConnectCause, Tried};
-use crate::handle::Opened;
+use crate::handle::{Opened, address_of};
 use crate::link::{Established, Link, fault, is_exact};
 use crate::options::{OpenError, OptionError, Purpose};
 use crate::os;
@@ -230,6 +230,7 @@ fn established<H: Opened>(handle: H, dialled: Option<SocketAddr>) -> io::Result<
     if os::is_connected_to_itself(&socket, local.as_ref(), dialled.map(|dialled| dialled.port())) {
         return Err(os::refused());
     }
+    let local = local.as_ref().map(address_of);
     let peer_is_dialled = dialled.is_some_and(is_exact);
     Ok(Established { local, peer_is_dialled, ..Established::new(handle) })
 }

@@ -1,8 +1,8 @@
 //! A connection as it was made, before a link takes it over.
 
-use crate::{Transport, os};
+use crate::{Address, Transport, os};
 use adieu_proto::Fault;
-use socket2::{SockAddr, SockRef};
+use socket2::SockRef;
 use std::net::SocketAddr;
 
 /// A connection, and the fault that has already come over it.
@@ -10,7 +10,7 @@ pub(crate) struct Established<H> {
     pub(crate) socket: H,
     pub(crate) fault: Option<Fault>,
     /// Its own address, if that was asked for already.
-    pub(crate) local: Option<SockAddr>,
+    pub(crate) local: Option<Address>,
     /// The peer's address is what was dialled.
     pub(crate) peer_is_dialled: bool,
 }

@@ -292,8 +292,7 @@ impl<H: Handle> Link<H> {
         let Established { socket, fault, local, peer_is_dialled } = established;
         self.facts.transport = Some(transport);
         let sock = socket.socket();
-        let local = local.or_else(|| sock.local_addr().ok());
-        self.facts.local_address = local.as_ref().map(handle::address_of);
+        self.facts.local_address = local.or_else(|| sock.local_addr().ok().as_ref().map(handle::address_of));
         // After a reset there is no peer name any more; what was dialled is. Of a client it came with its connection.
         let is_known = (self.is_listening() || peer_is_dialled) && self.facts.peer_address.is_some();
         let peer = if is_known { None } else { sock.peer_addr().ok() };
