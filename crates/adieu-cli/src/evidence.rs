@@ -21,7 +21,10 @@ const NEVER_RUN: &str = "never run by the project; please run adieu selftest and
 pub(crate) const HERE: Evidence = if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
     Evidence { asked: LINUX, tested: "every change, on this platform" }
 } else if cfg!(all(target_os = "linux", target_arch = "x86", target_env = "gnu")) {
-    Evidence { asked: LINUX, tested: "the closing matrix on this program, once, on an x86-64 kernel" }
+    Evidence {
+        asked: LINUX,
+        tested: "the closing matrix on this program and on the library's drivers, on an x86-64 kernel",
+    }
 } else if cfg!(all(target_os = "linux", target_arch = "aarch64", target_env = "gnu")) {
     Evidence {
         asked: LINUX,
