@@ -125,7 +125,8 @@ fn millis(n: libc::c_int) -> Duration {
     Duration::from_millis(n.unsigned_abs().into())
 }
 
-#[cfg(test)]
+// Networks of a test's own are Linux's.
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     //! What we believe of the kernel's facts, asked of the kernel.
 
