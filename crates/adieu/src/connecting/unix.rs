@@ -17,7 +17,8 @@ const BACKLOG_PAUSE: Duration = Duration::from_millis(20);
 /// An attempt to connect to a Unix socket.
 pub(super) struct Knocking {
     socket: Socket,
-    address: SockAddr,
+    /// It takes 256 octets on OpenBSD.
+    address: Box<SockAddr>,
     name: Address,
     /// When it is asked again.
     pub(super) next_at: Option<Time>,
@@ -44,7 +45,7 @@ impl Knocking {
                 OpenError::Option(error) => ConnectCause::Option(error),
                 OpenError::System(error) => ConnectCause::System(system_error::of(&error)),
             })?;
-        Ok(Self { socket, address, name, next_at: None })
+        Ok(Self { socket, address: Box::new(address), name, next_at: None })
     }
 
     /// Connects, if the listener has room.
