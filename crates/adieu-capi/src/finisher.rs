@@ -150,6 +150,7 @@ fn raw(on: Pollable<'_>) -> adieu_socket {
 }
 
 #[cfg(windows)]
+#[expect(clippy::cast_possible_truncation, reason = "both are as wide as a pointer")]
 fn raw(on: Pollable<'_>) -> adieu_socket {
     std::os::windows::io::AsRawSocket::as_raw_socket(&on) as adieu_socket
 }

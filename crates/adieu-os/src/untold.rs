@@ -6,11 +6,10 @@ use std::io;
 
 /// How far apart our kernel's asks are: as the system has it.
 #[derive(Debug, Default)]
-pub struct ProbePace;
+pub struct ProbePace {}
 
 impl ProbePace {
     /// Nothing was changed.
-    #[expect(clippy::unused_self, reason = "as on Linux")]
     pub fn restore(&mut self, _: &SockRef<'_>) {}
 }
 

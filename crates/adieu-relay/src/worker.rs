@@ -22,11 +22,9 @@ use tokio::task::JoinSet;
 
 /// Who shares its port with others listens on until nobody has come for this long: a handshake that has begun takes a round trip,
 /// and a second more if its last segment is lost.
-#[cfg(unix)]
 const QUIET: Duration = Duration::from_millis(300);
 
 /// And no longer than this.
-#[cfg(unix)]
 const LAST_CALL: Duration = Duration::from_secs(3);
 
 /// How long connections that were cut may take to end.
@@ -131,28 +129,23 @@ async fn accept(
 /// Which place in the group is ours no call tells. Where clients still come, they may have begun before; or the place that they
 /// are sent to is ours, or nobody's. So each of them has the next place tried.
 async fn leave_to_the_others(worker: &Arc<Worker>, serving: &Arc<Serving>, listener: &Listener) {
-    #[cfg(unix)]
-    {
-        let mut places = [1, 0, 2, 3].into_iter().cycle();
-        let mut send_away = || {
-            let place = places.next().unwrap_or_default();
-            adieu_os::send_clients_to(&socket2::SockRef::from(listener), place).is_ok()
+    let mut places = [1, 0, 2, 3].into_iter().cycle();
+    let mut send_away = || {
+        let place = places.next().unwrap_or_default();
+        adieu_os::send_clients_to(&socket2::SockRef::from(listener), place).is_ok()
+    };
+    let mut grace_over = pin!(worker.service.shutdown.grace_over());
+    // Of a relay that is stopped without another in its place, somebody comes all the time.
+    let until = Instant::now() + LAST_CALL;
+    while Instant::now() < until && send_away() {
+        let came = tokio::select! {
+            biased;
+            () = &mut grace_over => return,
+            came = listener.accept_within(QUIET) => came,
         };
-        let mut grace_over = pin!(worker.service.shutdown.grace_over());
-        // Of a relay that is stopped without another in its place, somebody comes all the time.
-        let until = Instant::now() + LAST_CALL;
-        while Instant::now() < until && send_away() {
-            let came = tokio::select! {
-                biased;
-                () = &mut grace_over => return,
-                came = listener.accept_within(QUIET) => came,
-            };
-            let Ok(Some(connection)) = came else { return };
-            serve_in_turn(worker, serving, connection);
-        }
+        let Ok(Some(connection)) = came else { return };
+        serve_in_turn(worker, serving, connection);
     }
-    #[cfg(not(unix))]
-    let _ = (worker, serving, listener);
 }
 
 /// Serves those whose connections the kernel has made: to close the socket would reset them.

@@ -28,7 +28,7 @@ pub(crate) fn serve(
 
 /// The commands that run: none.
 #[derive(Clone, Default)]
-pub(crate) struct Running;
+pub(crate) struct Running {}
 
 /// Held while none is started.
 pub(crate) struct NoneStarts;
@@ -39,7 +39,7 @@ impl Drop for NoneStarts {
 
 impl Running {
     pub(crate) fn guarded() -> Self {
-        Self
+        Self {}
     }
 
     #[expect(clippy::unused_self, reason = "elsewhere there are some")]

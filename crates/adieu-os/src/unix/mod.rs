@@ -253,9 +253,12 @@ pub fn has_error(_: &SockRef<'_>) -> bool {
     false
 }
 
-/// How many sends may go without a receive while sending does not block. A reply to an unfinished upload is rare, and
-/// asking costs a system call.
-pub const RECEIVE_EVERY: u32 = 16;
+/// Whether a receive is due after so many sends without one, while sending does not block. A reply to an unfinished upload is rare,
+/// and asking costs a system call.
+pub fn receive_is_due(sends: u32) -> bool {
+    const EVERY: u32 = 16;
+    sends >= EVERY
+}
 
 /// The calls' names here.
 pub const CALLS: Calls =

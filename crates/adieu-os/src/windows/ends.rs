@@ -140,14 +140,12 @@ impl Input {
     }
 
     /// What a failure of it is a failure of.
-    #[expect(clippy::unused_self, reason = "elsewhere it may be a command's output")]
     #[doc(hidden)]
     pub fn failing_end(&self) -> LocalEnd {
         LocalEnd::Input
     }
 
     /// Nothing else says whether it is whole.
-    #[expect(clippy::unused_self, reason = "elsewhere it may be a command's output")]
     #[doc(hidden)]
     pub fn end_check_left(&mut self, _: bool) -> Option<Duration> {
         None
@@ -165,7 +163,6 @@ impl Input {
     }
 
     /// The thread knows by itself.
-    #[expect(clippy::unused_self, reason = "elsewhere only `poll` knows")]
     #[doc(hidden)]
     pub fn set_ready(&mut self) {}
 
@@ -182,19 +179,16 @@ impl Input {
     }
 
     /// What it is for a direct way: there is none.
-    #[expect(clippy::unused_self, reason = "elsewhere there are direct ways")]
     #[doc(hidden)]
     pub fn lane(&self) -> Lane<'_> {
         Lane::none()
     }
 
     /// No direct way finds out.
-    #[expect(clippy::unused_self, reason = "elsewhere there are direct ways")]
     #[doc(hidden)]
     pub fn set_blocked(&mut self) {}
 
     /// No direct way comes to its end.
-    #[expect(clippy::unused_self, reason = "elsewhere there are direct ways")]
     #[doc(hidden)]
     pub fn end(&mut self) -> io::Result<usize> {
         Ok(0)
@@ -282,7 +276,6 @@ impl OpenFile {
     }
 
     /// The thread knows by itself.
-    #[expect(clippy::unused_self, reason = "elsewhere only `poll` knows")]
     pub fn set_ready(&mut self) {}
 
     /// What to wait for until it may be written to.
@@ -367,7 +360,6 @@ impl Output {
     }
 
     /// The thread knows by itself.
-    #[expect(clippy::unused_self, reason = "elsewhere only `poll` knows")]
     #[doc(hidden)]
     pub fn set_ready(&mut self) {}
 
@@ -394,14 +386,12 @@ impl Output {
     }
 
     /// No wait tells that the reader of a pipe has gone; the next write does.
-    #[expect(clippy::unused_self, reason = "elsewhere `poll` tells")]
     #[doc(hidden)]
     pub fn watch_reader(&self) -> Watch<'_> {
         Watch::none()
     }
 
     /// Nothing tells it.
-    #[expect(clippy::unused_self, reason = "elsewhere `poll` tells")]
     #[doc(hidden)]
     pub fn reader_has_gone(&mut self) -> Option<io::Error> {
         None
@@ -443,14 +433,12 @@ impl Output {
     }
 
     /// What it is for a direct way: there is none.
-    #[expect(clippy::unused_self, reason = "elsewhere there are direct ways")]
     #[doc(hidden)]
     pub fn lane(&self) -> Lane<'_> {
         Lane::none()
     }
 
     /// No direct way finds out.
-    #[expect(clippy::unused_self, reason = "elsewhere there are direct ways")]
     #[doc(hidden)]
     pub fn set_blocked(&mut self) {}
 

@@ -21,13 +21,13 @@
 //! Before our FIN, the number of acknowledged bytes is not known here, so it is absent from reports, and a connection
 //! that ends otherwise than gracefully says how many bytes our kernel accepted, and no more.
 
-use super::wait::{has_error, is_readable, last_error};
+use super::wait::{has_error, is_readable, last_error, raw};
 use crate::{ProbePace, SampleContext, TcpFacts};
 use adieu_proto::{Call, Fault, FaultKind, Path, Sample, Side, SocketError, Unacknowledged};
 use socket2::SockRef;
 use std::mem::{size_of, size_of_val};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket};
+use std::os::windows::io::{AsSocket, BorrowedSocket};
 use std::{io, ptr, time::Duration};
 use windows_sys::Win32::Foundation::{ERROR_INSUFFICIENT_BUFFER, ERROR_SUCCESS};
 use windows_sys::Win32::NetworkManagement::IpHelper as table;
@@ -203,7 +203,7 @@ fn tcp_info(socket: BorrowedSocket<'_>) -> io::Result<Info> {
     // SAFETY: each pointer comes with the size of what it leads to, and nothing is overlapped.
     let result = unsafe {
         ws::WSAIoctl(
-            socket.as_raw_socket() as ws::SOCKET,
+            raw(socket),
             ws::SIO_TCP_INFO,
             (&raw const version).cast(),
             size_of_val(&version) as u32,

@@ -31,7 +31,6 @@ pub fn write_waiting(to: LinesTo<'_>, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Opens a file for our lines, anew or to go on at its end. `None` is for systems with FIFOs in their file system.
-#[expect(clippy::unnecessary_wraps, reason = "elsewhere it may be none")]
 pub fn open_for_lines(path: &Path, append: bool) -> io::Result<Option<File>> {
     if append {
         return File::options().append(true).create(true).open(path).map(Some);

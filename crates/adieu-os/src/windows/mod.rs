@@ -74,11 +74,13 @@ pub const SEND_FLAGS: i32 = 0;
 /// The flags of a send that `shutdown(SD_SEND)` follows at once: the same as of any send here.
 pub const SEND_FLAGS_BEFORE_FIN: i32 = SEND_FLAGS;
 
-/// How many sends may go without a receive: none. A send after the peer's reset throws away what was received before
-/// it.
+/// Whether a receive is due after so many sends without one: always. A send after the peer's reset throws away what was received
+/// before it.
 ///
 /// Source: Winsock's "Graceful Shutdown, Linger Options, and Socket Closure".
-pub const RECEIVE_EVERY: u32 = 0;
+pub fn receive_is_due(_: u32) -> bool {
+    true
+}
 
 /// The calls' names here.
 pub const CALLS: Calls = Calls {

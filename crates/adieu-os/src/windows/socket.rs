@@ -1,10 +1,10 @@
 //! Socket options, addresses and calls that socket2 does not have here.
 
-use super::wait::last_error;
+use super::wait::{last_error, raw};
 use crate::{ListenAtError, PassedSocketError};
 use socket2::{SockAddr, SockRef, Socket};
 use std::mem::size_of;
-use std::os::windows::io::{AsRawSocket, AsSocket, OwnedSocket};
+use std::os::windows::io::{AsSocket, OwnedSocket};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 use windows_sys::Win32::Networking::WinSock as ws;
@@ -19,13 +19,7 @@ pub fn prepare_to_bind(socket: &Socket) -> io::Result<()> {
     #[expect(unsafe_code, reason = "socket2 does not have SO_EXCLUSIVEADDRUSE")]
     // SAFETY: the socket is open, and the pointer and length describe one BOOL.
     let result = unsafe {
-        ws::setsockopt(
-            socket.as_raw_socket() as ws::SOCKET,
-            ws::SOL_SOCKET,
-            ws::SO_EXCLUSIVEADDRUSE,
-            on.as_ptr(),
-            4,
-        )
+        ws::setsockopt(raw(socket.as_socket()), ws::SOL_SOCKET, ws::SO_EXCLUSIVEADDRUSE, on.as_ptr(), 4)
     };
     if result == ws::SOCKET_ERROR { Err(last_error()) } else { Ok(()) }
 }
@@ -48,7 +42,7 @@ pub fn is_ipv6(socket: &SockRef<'_>) -> bool {
     // SAFETY: the socket is borrowed for the call, and the pointer and length describe `info`, which is plain integers.
     let result = unsafe {
         ws::getsockopt(
-            socket.as_socket().as_raw_socket() as ws::SOCKET,
+            raw(socket.as_socket()),
             ws::SOL_SOCKET,
             ws::SO_PROTOCOL_INFOW,
             (&raw mut info).cast(),
@@ -73,7 +67,7 @@ fn get_int(socket: &SockRef<'_>, option: i32) -> io::Result<i32> {
     // SAFETY: the socket is borrowed for the call, and the pointer and length describe `value`, a BOOL or a DWORD.
     let result = unsafe {
         ws::getsockopt(
-            socket.as_socket().as_raw_socket() as ws::SOCKET,
+            raw(socket.as_socket()),
             ws::SOL_SOCKET,
             option,
             (&raw mut value).cast(),
@@ -107,9 +101,7 @@ pub fn peek(socket: &SockRef<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     let length = i32::try_from(buffer.len()).unwrap_or(i32::MAX);
     #[expect(unsafe_code, reason = "socket2 peeks into memory that it cannot say is initialised")]
     // SAFETY: the socket is borrowed for the call, and the pointer and length describe `buffer`.
-    let result = unsafe {
-        ws::recv(socket.as_socket().as_raw_socket() as ws::SOCKET, buffer.as_mut_ptr(), length, ws::MSG_PEEK)
-    };
+    let result = unsafe { ws::recv(raw(socket.as_socket()), buffer.as_mut_ptr(), length, ws::MSG_PEEK) };
     usize::try_from(result).map_err(|_| last_error())
 }
 

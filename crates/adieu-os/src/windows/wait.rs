@@ -115,8 +115,9 @@ fn has_failed_to_connect(socket: Pollable<'_>) -> bool {
     result > 0
 }
 
-fn raw(socket: Pollable<'_>) -> SOCKET {
-    // Both are a pointer's size: std has it as u64 on all Windows.
+/// The number of a socket, as Winsock has it.
+#[expect(clippy::cast_possible_truncation, reason = "both are as wide as a pointer")]
+pub(super) fn raw(socket: Pollable<'_>) -> SOCKET {
     socket.as_raw_socket() as SOCKET
 }
 

@@ -62,8 +62,8 @@ pub fn unacknowledged(socket: &Socket) -> io::Result<u64> {
     // A connection that is not there any more has nothing outstanding; `look` tells a reset.
     let Some(row) = row_below_wine(socket)? else { return Ok(0) };
     let queues = row.split_whitespace().nth(4).unwrap_or_default();
-    let queued = queues.split(':').next().unwrap_or_default();
-    u64::from_str_radix(queued, 16).map_err(io::Error::other)
+    let to_send = queues.split(':').next().unwrap_or_default();
+    u64::from_str_radix(to_send, 16).map_err(io::Error::other)
 }
 
 /// This connection's line in the table of the kernel below Wine; none once a reset has ended the connection.
@@ -141,6 +141,7 @@ pub(crate) fn send(mut socket: &Socket, bytes: &[u8], tick: Duration) -> io::Res
     }
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "both are as wide as a pointer")]
 fn raw(socket: &Socket) -> ws::SOCKET {
     socket.as_raw_socket() as ws::SOCKET
 }

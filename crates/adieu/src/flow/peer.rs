@@ -131,7 +131,7 @@ impl<H: Handle> Source for Peer<H> {
 
     fn is_ready(&mut self) -> bool {
         self.may_receive |=
-            self.link.core.evidence().fault.is_some() || self.sends_since_receive >= os::RECEIVE_EVERY;
+            self.link.core.evidence().fault.is_some() || os::receive_is_due(self.sends_since_receive);
         if self.may_receive {
             self.sends_since_receive = 0;
         }

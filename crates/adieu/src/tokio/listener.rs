@@ -262,6 +262,13 @@ async fn look_up(
     .await
 }
 
+#[cfg(windows)]
+impl std::os::windows::io::AsSocket for Listener {
+    fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
+        crate::os::AsPollable::as_pollable(self.inner.socket())
+    }
+}
+
 #[cfg(unix)]
 impl std::os::fd::AsFd for Listener {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {

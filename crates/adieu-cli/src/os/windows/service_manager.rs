@@ -6,6 +6,7 @@ use std::io;
 use std::time::Duration;
 
 /// Tells it these lines. False: there is no manager.
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere there is one, and it may not be reached")]
 pub(crate) fn tell(_lines: &str) -> io::Result<bool> {
     Ok(false)
 }
