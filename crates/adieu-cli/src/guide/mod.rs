@@ -75,7 +75,7 @@ pub(crate) const SERVICES: Named =
 
 impl Guide {
     /// The whole text of its examples, as a help has it.
-    fn examples(&self, most: usize) -> String {
+    pub(crate) fn examples(&self, most: usize) -> String {
         let mut text = String::from("Examples:\n");
         for Example { line, does } in self.examples.iter().take(most) {
             text += &format!("  # {does}\n  {line}\n");

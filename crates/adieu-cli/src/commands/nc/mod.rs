@@ -79,11 +79,19 @@ impl<'a> Invocation<'a> {
         if self.words.first().is_some_and(|word| word == "--explain") {
             return self.explain(&around);
         }
-        // Only ncat knows the word, and whoever tries it elsewhere wants what -h says.
+        // Only ncat knows the word, and whoever tries it elsewhere wants what -h says, with examples, and perhaps through a pager.
         let help = [OsString::from("-h")];
         let asks_for_help = matches!(self.words, [word] if word == "--help");
         match arguments::plan(&around, if asks_for_help { &help } else { self.words }) {
             Ok(plan) => run::run(plan),
+            Err(stop) if asks_for_help => {
+                let text = format!(
+                    "{}\n{}\nMore of each option: adieu man nc.\n",
+                    stop.text,
+                    GUIDE.examples(usize::MAX)
+                );
+                Stop { text, on_stdout: true, ..stop }.conclude()
+            }
             Err(stop) => stop.conclude(),
         }
     }
