@@ -28,7 +28,8 @@ pub(crate) const HERE: Evidence = if cfg!(all(target_os = "linux", target_arch =
 } else if cfg!(all(target_os = "linux", target_arch = "aarch64", target_env = "gnu")) {
     Evidence {
         asked: LINUX,
-        tested: "the closing matrix on this program, once, under qemu-user; never run on such a processor",
+        tested: "the closing matrix on this program and on the library's drivers, once, under qemu-user; never run on \
+                 such a processor",
     }
 } else if cfg!(linux_kernel) {
     Evidence { asked: LINUX, tested: NEVER_RUN }
