@@ -25,7 +25,11 @@ pub(crate) const HERE: Evidence = if cfg!(all(target_os = "linux", target_arch =
         asked: LINUX,
         tested: "the closing matrix on this program and on the library's drivers, on an x86-64 kernel",
     }
-} else if cfg!(all(target_os = "linux", target_arch = "aarch64", target_env = "gnu")) {
+} else if cfg!(all(
+    target_os = "linux",
+    any(target_arch = "aarch64", target_arch = "riscv64"),
+    target_env = "gnu"
+)) {
     Evidence {
         asked: LINUX,
         tested: "the closing matrix on this program and on the library's drivers, once, under qemu-user; never run on \
