@@ -1,6 +1,6 @@
 //! How a test that this machine cannot run is skipped: loudly, and in CI not at all.
 
-use std::{env, io, path::PathBuf};
+use std::{env, io, path::PathBuf, process::Output};
 
 /// If this variable is 1, as in CI, a skipped test is a failed one.
 pub const REQUIRE: &str = "ADIEU_REQUIRE_NETNS";
@@ -14,6 +14,21 @@ pub const REQUIRE: &str = "ADIEU_REQUIRE_NETNS";
 pub fn loudly(test: &str, why: &io::Error) {
     assert!(env::var_os(REQUIRE).is_none_or(|value| value != "1"), "{test} may not be skipped: {why}");
     eprintln!("SKIPPED {test}: {why}");
+}
+
+/// Whether a command that shows what this machine can do has succeeded. If not, the test is skipped, with what the command said.
+///
+/// # Panics
+///
+/// If it has not, and [`REQUIRE`] is 1.
+pub fn unless_succeeded(test: &str, tried: io::Result<Output>) -> bool {
+    let why = match tried {
+        Ok(output) if output.status.success() => return true,
+        Ok(output) => io::Error::other(String::from_utf8_lossy(&output.stderr).into_owned()),
+        Err(error) => error,
+    };
+    loudly(test, &why);
+    false
 }
 
 /// Says on stderr that a test is not for this system, and why: no lack of this machine, so never a failure.

@@ -3,7 +3,6 @@
 
 use crate::{ADIEU, text};
 use adieu_testkit::skip;
-use std::io;
 use std::process::{Command, Output, Stdio};
 
 /// Hides what a system has. The user may still read the way to the binary, wherever that was built.
@@ -17,16 +16,8 @@ fn alone(test: &str, redirections: &str, args: &[&str]) -> Option<Output> {
         let mut command = Command::new("unshare");
         command.args(["--mount", "sh", "-c", script]).args(args).stdin(Stdio::null()).output()
     };
-    match start(ALONE, &["true"]) {
-        Ok(tried) if tried.status.success() => {}
-        Ok(tried) => {
-            skip::loudly(test, &io::Error::other(text(&tried.stderr)));
-            return None;
-        }
-        Err(error) => {
-            skip::loudly(test, &error);
-            return None;
-        }
+    if !skip::unless_succeeded(test, start(ALONE, &["true"])) {
+        return None;
     }
     let script = format!("{ALONE} {redirections}");
     Some(start(&script, &[&[ADIEU, "check"], args].concat()).expect("it has just been started"))

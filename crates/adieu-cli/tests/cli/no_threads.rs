@@ -2,7 +2,6 @@
 
 use crate::{ADIEU, text};
 use adieu_testkit::skip;
-use std::io;
 use std::process::{Command, Output, Stdio};
 
 /// Runs adieu as a user who has this one process and may have no other thread. `None`: this machine cannot have that. The user may still
@@ -16,16 +15,8 @@ fn alone(test: &str, args: &[&str]) -> Option<Output> {
         command.args(["--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"]);
         command.args(["prlimit", limit]).args(program).stdin(Stdio::null()).output()
     };
-    match start("--nproc=100", &["true"]) {
-        Ok(tried) if tried.status.success() => {}
-        Ok(tried) => {
-            skip::loudly(test, &io::Error::other(text(&tried.stderr)));
-            return None;
-        }
-        Err(error) => {
-            skip::loudly(test, &error);
-            return None;
-        }
+    if !skip::unless_succeeded(test, start("--nproc=100", &["true"])) {
+        return None;
     }
     Some(start("--nproc=1", &[&[ADIEU], args].concat()).expect("it has just been started"))
 }
