@@ -34,7 +34,7 @@ pub(super) fn names_in(folder: &Path) -> Result<Vec<String>> {
 }
 
 fn list(folder: &Path, below: &str, names: &mut Vec<String>) -> Result<()> {
-    for entry in fs::read_dir(folder)? {
+    for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let entry = entry?;
         let name = entry.file_name().into_string().ok().context("our files have names in ASCII")?;
         let name = format!("{below}{name}");

@@ -4,10 +4,11 @@
 
 use super::Plan;
 use super::steps::Steps;
+use super::sums::names_in;
 use crate::{ELSEWHERE, root};
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
@@ -79,15 +80,14 @@ fn make_again(plan: &Plan, sources: &Path) -> Result<()> {
 ///
 /// A file is in one of them only, or differs; the error names all of these.
 fn compare(one: &Path, other: &Path) -> Result<usize> {
-    let (mut names, mut others) = (BTreeSet::new(), BTreeSet::new());
-    list(one, Path::new(""), &mut names)?;
-    list(other, Path::new(""), &mut others)?;
-    let lacking = names.symmetric_difference(&others).map(|name| format!("{} was made once", name.display()));
+    let names_in = |folder| names_in(folder).map(BTreeSet::from_iter);
+    let (names, others) = (names_in(one)?, names_in(other)?);
+    let lacking = names.symmetric_difference(&others).map(|name| format!("{name} was made once"));
     let mut wrong: Vec<String> = lacking.collect();
     for name in names.intersection(&others) {
         let (first, second) = (fs::read(one.join(name))?, fs::read(other.join(name))?);
         if let Some(difference) = difference(&first, &second) {
-            wrong.push(format!("{} differs: {difference}", name.display()));
+            wrong.push(format!("{name} differs: {difference}"));
         }
     }
     if !wrong.is_empty() {
@@ -95,20 +95,6 @@ fn compare(one: &Path, other: &Path) -> Result<usize> {
     }
     ensure!(!names.is_empty(), "{} is empty", one.display());
     Ok(names.len())
-}
-
-fn list(folder: &Path, below: &Path, names: &mut BTreeSet<PathBuf>) -> Result<()> {
-    let path = folder.join(below);
-    for entry in fs::read_dir(&path).with_context(|| path.display().to_string())? {
-        let entry = entry?;
-        let name = below.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            list(folder, &name, names)?;
-        } else {
-            names.insert(name);
-        }
-    }
-    Ok(())
 }
 
 /// In which two files differ. `None`: in nothing.
