@@ -253,8 +253,8 @@ pub fn has_error(_: &SockRef<'_>) -> bool {
     false
 }
 
-/// Whether a receive is due after so many sends without one, while sending does not block. A reply to an unfinished upload is rare,
-/// and asking costs a system call.
+/// Whether to receive before the next send, after this number of sends in a row that did not block. A peer seldom replies before an
+/// upload is finished, and each receive is a system call.
 pub fn receive_is_due(sends: u32) -> bool {
     const EVERY: u32 = 16;
     sends >= EVERY

@@ -74,8 +74,8 @@ pub const SEND_FLAGS: i32 = 0;
 /// The flags of a send that `shutdown(SD_SEND)` follows at once: the same as of any send here.
 pub const SEND_FLAGS_BEFORE_FIN: i32 = SEND_FLAGS;
 
-/// Whether a receive is due after so many sends without one: always. A send after the peer's reset throws away what was received
-/// before it.
+/// Whether to receive before the next send, after this number of sends in a row. On Windows that is always so: after the peer's reset,
+/// a send discards the bytes that were received before the reset.
 ///
 /// Source: Winsock's "Graceful Shutdown, Linger Options, and Socket Closure".
 pub fn receive_is_due(_: u32) -> bool {

@@ -377,14 +377,12 @@ impl<H: Handle> Link<H> {
 
     fn shutdown_send(&mut self) {
         let context = self.sample_context();
-        let (at, result, first_fin) = match &self.handle {
+        let ((at, result), first_fin) = match &self.handle {
             Some(handle) => {
                 let socket = handle.socket();
-                let shutdown = || (self.now(), socket.shutdown(std::net::Shutdown::Write));
-                let ((at, result), first_fin) = os::first_fin(&socket, context, shutdown);
-                (at, result, first_fin)
+                os::first_fin(&socket, context, || (self.now(), socket.shutdown(std::net::Shutdown::Write)))
             }
-            None => (self.now(), Err(io::ErrorKind::NotConnected.into()), None),
+            None => ((self.now(), Err(io::ErrorKind::NotConnected.into())), None),
         };
         self.first_fin = first_fin;
         let result = result.map_err(|error| fault(Call::Shutdown, &error)).or_else(|f| self.ended_before(f));
