@@ -1,6 +1,6 @@
 //! `cargo xtask ci`: every check, each with its time; all are run, so that one failure does not hide another.
 
-use crate::{bench, capi, cargo};
+use crate::{bench, capi, cargo, failures::Failures};
 use anyhow::{Result, bail};
 use std::{
     process::{Command, Stdio},
@@ -52,12 +52,13 @@ const COUNTS: Check =
 pub(crate) fn run() -> Result<()> {
     let began = Instant::now();
     let mut failed = Vec::new();
+    let mut failures = Failures::default();
     let mut done = 0;
     let has_valgrind = succeeds(Command::new("valgrind").arg("--version"));
     let ahead = std::thread::spawn(move || build_ahead(has_valgrind));
     for check in BUILDS {
         done += 1;
-        if !perform(check)? {
+        if !perform(check, &mut failures)? {
             failed.push(check.name);
         }
     }
@@ -69,7 +70,7 @@ pub(crate) fn run() -> Result<()> {
     println!("--- what is optimized was built ahead; waited {:.1} s for it", waited.elapsed().as_secs_f64());
     for check in TESTS {
         done += 1;
-        if !perform(check)? {
+        if !perform(check, &mut failures)? {
             failed.push(check.name);
         }
     }
@@ -84,12 +85,13 @@ pub(crate) fn run() -> Result<()> {
             continue;
         }
         done += 1;
-        if !perform(check)? {
+        if !perform(check, &mut failures)? {
             failed.push(check.name);
         }
     }
     let time = began.elapsed().as_secs_f64();
     let passed = done - failed.len();
+    failures.print()?;
     if failed.is_empty() {
         println!("--- ci: all {done} steps passed in {time:.0} s");
         Ok(())
@@ -113,7 +115,7 @@ fn build_ahead(counts: bool) {
 /// with one test on each of two processors 110 s.
 const TESTS_EACH: usize = 2;
 
-fn perform(check: &Check) -> Result<bool> {
+fn perform(check: &Check, failures: &mut Failures) -> Result<bool> {
     println!("--- {}: cargo {}", check.name, check.arguments.join(" "));
     let began = Instant::now();
     let mut command = cargo()?;
@@ -122,7 +124,7 @@ fn perform(check: &Check) -> Result<bool> {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         command.env("RUST_TEST_THREADS", (processors * TESTS_EACH).to_string());
     }
-    let status = command.status()?;
+    let status = failures.run(&mut command)?;
     let word = if status.success() { "passed" } else { "FAILED" };
     println!("--- {}: {word} in {:.1} s", check.name, began.elapsed().as_secs_f64());
     Ok(status.success())

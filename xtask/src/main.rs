@@ -7,6 +7,7 @@ mod capi;
 mod ci;
 mod circles;
 mod dist;
+mod failures;
 mod features;
 mod fuzz;
 mod mutants;

@@ -10,7 +10,7 @@
 mod c_library;
 mod parts;
 
-use crate::root;
+use crate::{failures::Failures, root};
 use anyhow::{Context, Result, bail};
 use parts::Parts;
 use std::{
@@ -60,7 +60,10 @@ fn run_rust(parts: &Parts, folder: &Path, results: &mut Results) {
                 let name = program.file_stem().and_then(OsStr::to_str).unwrap_or("a test").to_owned();
                 match has_tests(program) {
                     Ok(false) => println!("--- {name}: nothing in it is for Windows"),
-                    Ok(true) => results.note(&name, under_wine(program, &tutorial)),
+                    Ok(true) => {
+                        let result = under_wine(program, &tutorial, &mut results.failures);
+                        results.note(&name, result);
+                    }
                     Err(error) => results.note(&name, Err(error)),
                 }
             }
@@ -76,6 +79,7 @@ fn run_rust(parts: &Parts, folder: &Path, results: &mut Results) {
 struct Results {
     passed: usize,
     failed: Vec<String>,
+    failures: Failures,
 }
 
 impl Results {
@@ -93,12 +97,13 @@ impl Results {
     }
 
     fn end(self, began: Instant) -> Result<()> {
-        let Self { passed, failed } = self;
+        let Self { passed, failed, failures } = self;
         let (all, time) = (passed + failed.len(), began.elapsed().as_secs_f64());
         if failed.is_empty() {
             println!("--- windows: all {all} steps passed in {time:.0} s");
             return Ok(());
         }
+        failures.print()?;
         println!("--- windows: {passed} of {all} steps passed in {time:.0} s; failed: {}", failed.join(", "));
         bail!("windows failed")
     }
@@ -201,7 +206,7 @@ fn has_tests(program: &Path) -> Result<bool> {
 }
 
 /// Runs a test program, the ones that need the tutorial's pair too.
-fn under_wine(program: &Path, tutorial: &Path) -> Result<()> {
+fn under_wine(program: &Path, tutorial: &Path, failures: &mut Failures) -> Result<()> {
     println!("--- {}", program.display());
     let mut command = bounded("wine");
     command
@@ -215,7 +220,8 @@ fn under_wine(program: &Path, tutorial: &Path) -> Result<()> {
         // What takes Linux is marked as such, and no lack of this machine.
         .env_remove("ADIEU_REQUIRE_NETNS")
         .env("WINEDEBUG", "-all");
-    succeed(&mut command)
+    let status = failures.run(&mut command)?;
+    if status.success() { Ok(()) } else { bail!("{status}") }
 }
 
 /// What a user of Windows would run. Its exit status is 0 only if each scenario ended as it must, or as Wine is known to end it.
