@@ -16,10 +16,11 @@
 //! | [`tls`] | the closing matrix between close_notify and FIN, and the peers that speak TLS |
 //! | [`schema`] | the committed schemas of JSON, and what does not fit them |
 //! | [`skip`] | how a test is skipped: loudly |
-//! | [`waits`] | waits that are bounded, and how a socket is cut |
+//! | [`waits`] | waits that are bounded, how a socket is cut, and how much is sent from one that blocks |
 //!
 //! Besides the peers, and the core that [`sim`] runs, the kit knows nothing of the other adieu crates, so that it can judge
-//! them, and any netcat, alike. Nothing here retries, nothing waits without a bound, and every port is chosen by the kernel.
+//! them, and any netcat, alike. Nothing here retries but what Wine breaks off ([`waits::Sending`]),
+//! nothing waits without a bound, and every port is chosen by the kernel.
 //!
 //! A library's own driver runs in this process in place of a program: [`program::run_in_process`].
 //!

@@ -9,7 +9,7 @@ use adieu::{
 };
 use adieu_testkit::places;
 use adieu_testkit::scenario::is_wine;
-use adieu_testkit::waits::reset;
+use adieu_testkit::waits::{Sending, reset};
 use socket2::Socket;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -150,8 +150,8 @@ fn a_peer_that_has_ended_and_said_much_before_is_drained() {
 #[test]
 fn late_bytes_are_discarded_however_many_they_are() {
     in_every_way(|way| {
-        let (ours, mut theirs) = pair();
-        let writer = std::thread::spawn(move || theirs.write_all(&vec![b'x'; 3_000_000]));
+        let (ours, theirs) = pair();
+        let writer = std::thread::spawn(move || Sending(theirs).write_all(&vec![b'x'; 3_000_000]));
         let report = way.finish(ours, &Finish::new());
         writer.join().expect("it does not panic").expect("somebody drains");
         assert!(report.is_graceful(), "{report}");
@@ -202,10 +202,10 @@ fn a_sink_that_fails_resets() {
 #[test]
 fn more_late_bytes_than_allowed_reset() {
     in_every_way(|way| {
-        let (ours, mut theirs) = pair();
+        let (ours, theirs) = pair();
         let writer = std::thread::spawn(move || {
             // An endless stream.
-            while theirs.write_all(&[b'x'; 4096]).is_ok() {}
+            while Sending(&theirs).write_all(&[b'x'; 4096]).is_ok() {}
         });
         let report = way.finish(ours, &Finish::new().late_limit(100_000));
         assert_eq!(report.ending(), Ending::Reset { by: Side::Us }, "{report}");

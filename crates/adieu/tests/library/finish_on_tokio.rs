@@ -8,6 +8,7 @@ use adieu::{
     AtBound, ConnectOptions, Ending, Finish, Interrupt, Limits, LocalEnd, Missing, Side, Signal, Timer,
     Transport,
 };
+use adieu_testkit::waits::Sending;
 use std::future::Future;
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -115,7 +116,7 @@ fn what_is_finished_in_the_background_needs_nobody_who_waits() {
         drop(ending);
         let peer = tokio::task::spawn_blocking(move || {
             assert_eq!(theirs.read(&mut [0; 1]).expect("our FIN"), 0);
-            theirs.write_all(&vec![b'x'; 3_000_000]).expect("somebody drains");
+            Sending(&theirs).write_all(&vec![b'x'; 3_000_000]).expect("somebody drains");
         });
         let report = copy.await.expect("always a report");
         peer.await.expect("it does not panic");
@@ -189,8 +190,8 @@ fn a_future_that_is_dropped_closes_as_far_as_it_has_come() {
 #[test]
 fn a_peer_that_never_stops_lets_other_tasks_run_until_the_deadline() {
     run(|| async {
-        let (ours, mut theirs) = on_tokio();
-        let writer = std::thread::spawn(move || while theirs.write_all(&[b'x'; 4096]).is_ok() {});
+        let (ours, theirs) = on_tokio();
+        let writer = std::thread::spawn(move || while Sending(&theirs).write_all(&[b'x'; 4096]).is_ok() {});
         let ending = finish_in_background(ours, &Finish::new().deadline(Duration::from_millis(300)));
         let mut turns = 0;
         while ending.try_report().is_none() {
@@ -275,7 +276,7 @@ fn a_connection_that_others_have_shut_down_is_finished_when_they_drop_it() {
         connection.shutdown().await.expect("connected");
         drop(connection);
         let peer = tokio::task::spawn_blocking(move || {
-            theirs.write_all(&vec![b'x'; 3_000_000]).expect("somebody drains");
+            Sending(&theirs).write_all(&vec![b'x'; 3_000_000]).expect("somebody drains");
             theirs.shutdown(Shutdown::Write).expect("connected");
             let mut answer = String::new();
             theirs.read_to_string(&mut answer).expect("no reset");

@@ -7,6 +7,7 @@ use adieu_testkit::peer::Step::{
     Close, Hold, Receive, ReceiveBuffer, ReceiveToEof, Send, ShutdownSend, Silence,
 };
 use adieu_testkit::scenario::is_wine;
+use adieu_testkit::waits::Sending;
 use std::io::{self, Read, Write};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,7 +26,7 @@ fn assert_lingered(report: &Report, phase: &str) {
 
 /// Sends without end, and says how it was stopped.
 fn endless(stream: std::net::TcpStream) -> thread::JoinHandle<io::Result<u64>> {
-    thread::spawn(move || io::copy(&mut io::repeat(b'x'), &mut { stream }))
+    thread::spawn(move || io::copy(&mut io::repeat(b'x'), &mut Sending(stream)))
 }
 
 #[test]

@@ -6,6 +6,7 @@ use adieu::exchange::{Input, Output};
 use adieu::{ConnectOptions, Connection, Ending, Endpoint, Limits, LocalEnd, Report};
 use adieu_testkit::pattern::Pattern;
 use adieu_testkit::places;
+use adieu_testkit::waits::Sending;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -150,16 +151,16 @@ fn a_reader_and_a_writer_move_megabytes_both_ways() {
     let (report, received) = exchanged(input, output, |stream| {
         let sending = stream.try_clone().expect("a descriptor");
         let sender = thread::spawn(move || {
-            io::copy(&mut Pattern::of_peer().reader(ALL), &mut &sending).expect("it is taken");
-            sending.shutdown(Shutdown::Write).expect("connected");
+            io::copy(&mut Pattern::of_peer().reader(ALL), &mut Sending(&sending))?;
+            sending.shutdown(Shutdown::Write)
         });
         let received = to_the_end(&stream);
-        sender.join().expect("no panic");
-        received
+        // What is wrong with a connection is told by the report first.
+        (received.0, received.1, sender.join().expect("no panic").map_err(|error| error.kind()))
     });
-    assert!(report.is_graceful(), "{report}");
+    assert!(report.is_graceful(), "{report}, {:?} {:?}", received.1, received.2);
     assert_eq!((report.bytes_accepted, report.bytes_received, report.bytes_written), (ALL, ALL, ALL));
-    assert_eq!((received.0.len() as u64, received.1), (ALL, None));
+    assert_eq!((received.0.len() as u64, received.1, received.2), (ALL, None, Ok(())));
     assert_eq!(Pattern::of_program().first_difference(0, &received.0), None);
     let kept = kept.lock().expect("no panic");
     assert_eq!(Pattern::of_peer().first_difference(0, &kept.bytes), None);
@@ -348,7 +349,7 @@ fn a_writer_that_may_want_no_more_is_no_failure() {
     });
     let (report, ()) = exchanged(Input::empty(), output.may_refuse(), |stream| {
         (&stream).write_all(&[b'y'; 10_000]).expect("it is taken");
-        io::copy(&mut io::repeat(b'y').take(500_000), &mut &stream).expect("it is taken");
+        io::copy(&mut io::repeat(b'y').take(500_000), &mut Sending(&stream)).expect("it is taken");
         stream.shutdown(Shutdown::Write).expect("connected");
         assert_eq!(to_the_end(&stream), (Vec::new(), None));
     });
@@ -448,7 +449,7 @@ fn memory_takes_as_much_as_is_allowed() {
         let (output, reply) = Output::to_vec(limit);
         let (report, ()) = exchanged(Input::empty(), output, move |stream| {
             // It is reset if it is too much.
-            let _ = io::copy(&mut Pattern::of_peer().reader(sent), &mut &stream);
+            let _ = io::copy(&mut Pattern::of_peer().reader(sent), &mut Sending(&stream));
             let _ = stream.shutdown(Shutdown::Write);
             to_the_end(&stream);
         });

@@ -5,6 +5,7 @@ use adieu::{ConnectOptions, Ended, Ending, Endpoint, Interrupt, Limits, ListenOp
 use adieu_testkit::peer::Step::{Close, Hold, ReceiveToEof, Send, Silence};
 use adieu_testkit::peer::{ReceivedEnd, Step};
 use adieu_testkit::places;
+use adieu_testkit::waits::Sending;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::thread;
@@ -109,7 +110,7 @@ fn our_own_pause_between_two_reads_is_not_the_peers_silence() {
 
 /// A peer that sends without end, and whoever reads it byte by byte never waits.
 fn endless(stream: TcpStream) -> thread::JoinHandle<io::Result<u64>> {
-    thread::spawn(move || io::copy(&mut io::repeat(b'x'), &mut { stream }))
+    thread::spawn(move || io::copy(&mut io::repeat(b'x'), &mut Sending(stream)))
 }
 
 fn read_byte_by_byte(from: &mut impl Read) -> io::Error {

@@ -11,6 +11,7 @@ use adieu_testkit::pattern::{Pattern, Verifier};
 use adieu_testkit::peer::Step::{Close, Duplex, Hold, Receive, ReceiveToEof, Reset, Send, ShutdownSend};
 use adieu_testkit::peer::{Bind, PeerHandle, ReceivedEnd, Script};
 use adieu_testkit::places;
+use adieu_testkit::waits::Sending;
 use std::future::Future;
 use std::io::{self, Read};
 use std::pin::Pin;
@@ -234,8 +235,8 @@ fn endless() -> (Endpoint, JoinHandle<io::Result<u64>>) {
     let listener = places::listener();
     let endpoint = Endpoint::from(listener.local_addr().expect("bound"));
     let sending = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().expect("we connect");
-        io::copy(&mut io::repeat(b'x'), &mut stream)
+        let (stream, _) = listener.accept().expect("we connect");
+        io::copy(&mut io::repeat(b'x'), &mut Sending(stream))
     });
     (endpoint, sending)
 }
