@@ -220,24 +220,34 @@ fn tcp_info(socket: BorrowedSocket<'_>) -> io::Result<Info> {
     Ok(Info { state: State::of_tcp_info(info.State), rtt_us: info.RttUs })
 }
 
+/// In how many readings of the table a row is missing that is none.
+const LOOKS_FOR_ROW: usize = 3;
+
 /// The state of a socket's connection in the system's table. `None`: the table or the addresses cannot be had.
 ///
 /// The addresses are those it had when it was connected: one that has ended on both sides has no peer's any more.
 ///
 /// Without the processes that own them (GetTcpTable2), whose finding costs far more.
 ///
+/// A row that is missing is looked for again: Wine reads the table in pieces, and a connection that changes its state meanwhile can
+/// be in none of them.
+///
 /// Source: IP Helper's GetTcpTable, GetTcp6Table, MIB_TCP_STATE.
 fn state_in_table(local: Option<SocketAddr>, peer: Option<SocketAddr>) -> Option<State> {
     let (local, peer) = (local?, peer?);
-    let rows = match local {
-        SocketAddr::V4(_) => rows4(),
-        SocketAddr::V6(_) => rows6(),
-    };
-    let row = rows
-        .ok()?
-        .into_iter()
-        .find(|row| row.local == (local.ip(), local.port()) && row.peer == (peer.ip(), peer.port()));
-    Some(row.map_or(State::Gone, |row| State::of_the_table(row.state)))
+    for _ in 0..LOOKS_FOR_ROW {
+        let rows = match local {
+            SocketAddr::V4(_) => rows4(),
+            SocketAddr::V6(_) => rows6(),
+        };
+        let mut rows = rows.ok()?.into_iter();
+        let ours =
+            rows.find(|row| row.local == (local.ip(), local.port()) && row.peer == (peer.ip(), peer.port()));
+        if let Some(row) = ours {
+            return Some(State::of_the_table(row.state));
+        }
+    }
+    Some(State::Gone)
 }
 
 struct Row {
