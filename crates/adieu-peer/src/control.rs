@@ -1,6 +1,8 @@
 //! How far a peer is, and whether it may go: what its thread and its owner share.
 
 use crate::progress::Progress;
+use std::sync::OnceLock;
+use std::time::Instant;
 
 /// What the peer's thread and its owner tell each other.
 #[derive(Debug, Default)]
@@ -11,4 +13,6 @@ pub(crate) struct Control {
     pub(crate) ended: Progress,
     /// 1: the program has exited; waits end.
     pub(crate) released: Progress,
+    /// When that was.
+    pub(crate) released_at: OnceLock<Instant>,
 }

@@ -8,7 +8,7 @@ use crate::{perform, rendezvous};
 use std::io;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A running peer. Dropping it releases it and waits for its thread.
 #[derive(Debug)]
@@ -108,6 +108,7 @@ impl PeerHandle {
 
     /// Tells the peer that the program has exited: [`Step::Hold`](crate::Step::Hold) ends, and every other wait soon does.
     pub fn release(&self) {
+        self.control.released_at.get_or_init(Instant::now);
         self.control.released.reach(1);
     }
 
