@@ -229,14 +229,7 @@ fn prepared() -> tempfile::TempDir {
     std::fs::copy(&authority.files.0, path.join("site.pem")).expect("there is room");
     std::fs::copy(&authority.files.1, path.join("site.key")).expect("there is room");
     std::fs::copy(Authority::shared().file(), path.join("ca.pem")).expect("there is room");
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        path.join("service/fifo"),
-        rustix::fs::FileType::Fifo,
-        0o600.into(),
-        0,
-    )
-    .expect("a FIFO can be made");
+    adieu_testkit::places::fifo(&path.join("service/fifo")).expect("a FIFO can be made");
     directory
 }
 

@@ -11,6 +11,13 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+/// A descriptor that comes with a message is not for what other tests start.
+#[cfg(not(target_vendor = "apple"))]
+const FOR_NOBODY_ELSE: RecvFlags = RecvFlags::CMSG_CLOEXEC;
+/// macOS has no such flag, and no service manager that says anything to these.
+#[cfg(target_vendor = "apple")]
+const FOR_NOBODY_ELSE: RecvFlags = RecvFlags::empty();
+
 /// The socket of a service manager, and what it is told.
 struct Manager {
     socket: UnixDatagram,
@@ -44,7 +51,7 @@ impl Manager {
             &self.socket,
             &mut [std::io::IoSliceMut::new(&mut bytes)],
             &mut ancillary,
-            RecvFlags::CMSG_CLOEXEC,
+            FOR_NOBODY_ELSE,
         );
         let n = received.expect("something is told").bytes;
         let mut descriptors = ancillary.drain().filter_map(|message| match message {
