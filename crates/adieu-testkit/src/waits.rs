@@ -39,8 +39,8 @@ pub fn is_reset(mut stream: &TcpStream) -> bool {
 
 /// A socket that blocks, and from which more is sent than buffers hold.
 ///
-/// Under Wine 8 a send that waits for room returns 0, and has sent nothing, when the other side's FIN comes, although that ends the
-/// other direction only. There it is asked again.
+/// Under Wine 8 a send that waits for room returns 0, and has sent nothing, when another thread waits to receive on the same socket
+/// and the other side's FIN comes, although that ends the other direction only. There it is asked again.
 #[derive(Debug)]
 pub struct Sending<S>(pub S);
 
@@ -74,6 +74,8 @@ mod tests {
     use super::*;
     use crate::places::listener;
     use std::net::Shutdown;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     #[test]
     fn a_reset_is_told_from_a_byte_and_from_an_end() {
@@ -97,19 +99,36 @@ mod tests {
 
     #[test]
     fn a_fin_that_comes_while_a_send_waits_does_not_end_it() {
-        const ALL: u64 = 20_000_000;
+        const PIECES: u64 = 2_000;
+        // Several, so that one of them finds no room at all.
+        let piece = [0; 10_000];
         let listener = listener();
         let sender = TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
-        let (receiver, _) = listener.accept().expect("it has connected");
+        let (taker, _) = listener.accept().expect("it has connected");
+        // The FIN is waited for meanwhile.
+        let reader = sender.try_clone().expect("a descriptor");
+        let reading = std::thread::spawn(move || (&reader).read(&mut [0]));
+        let begun = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&begun);
         let sending = std::thread::spawn(move || {
-            // In pieces, so that it is a new one that finds no room.
-            std::io::copy(&mut std::io::repeat(0).take(ALL), &mut Sending(&sender))
+            let mut sender = Sending(&sender);
+            for _ in 0..PIECES {
+                count.fetch_add(1, Ordering::Relaxed);
+                sender.write_all(&piece)?;
+            }
+            std::io::Result::Ok(())
         });
-        // More than both buffers hold at first.
-        std::io::copy(&mut (&receiver).take(ALL / 2), &mut std::io::sink()).expect("no reset");
-        receiver.shutdown(Shutdown::Write).expect("connected");
-        let rest = std::io::copy(&mut &receiver, &mut std::io::sink()).expect("no reset");
-        assert_eq!(rest, ALL / 2);
-        assert_eq!(sending.join().expect("no panic").expect("it is all taken"), ALL);
+        // Nobody takes anything, so it stops once both buffers are full.
+        let mut before = 0;
+        until("a send that waits", || {
+            std::thread::sleep(Duration::from_millis(50));
+            let last = std::mem::replace(&mut before, begun.load(Ordering::Relaxed));
+            last > 0 && last == before
+        });
+        taker.shutdown(Shutdown::Write).expect("connected");
+        assert_eq!(reading.join().expect("no panic").expect("no reset"), 0);
+        let n = std::io::copy(&mut &taker, &mut std::io::sink()).expect("no reset");
+        assert_eq!(n, PIECES * piece.len() as u64);
+        sending.join().expect("no panic").expect("it is all taken");
     }
 }
