@@ -105,9 +105,11 @@ pub(crate) fn workers(cores: usize) -> usize {
     (adieu_os::free_descriptors() / FEW).clamp(1, cores)
 }
 
-/// How many connections so many free descriptors suffice for. A quarter is left for pipes and metrics.
+/// How many connections so many free descriptors suffice for. A quarter is left for pipes and metrics, and no more than 1,024: a
+/// stream for which there is no pipe goes through memory, and a client for which there is no descriptor waits.
 fn suffices_for(free: usize, accepting: usize) -> usize {
-    let kept = free / 4 + IN_PASSING.min(free / 4) + accepting.saturating_sub(1) * OF_A_CONNECTION;
+    let quarter = free / 4;
+    let kept = quarter.min(1024) + IN_PASSING.min(quarter) + accepting.saturating_sub(1) * OF_A_CONNECTION;
     free.saturating_sub(kept) / OF_A_CONNECTION
 }
 
@@ -119,7 +121,8 @@ mod tests {
 
     #[test]
     fn there_is_room_for_one_at_least_and_for_no_more_than_there_are_descriptors() {
-        for (free, accepting, connections) in [(0, 2, 0), (1000, 4, 368), (60, 2, 17), (8, 1, 2)] {
+        let told = [(0, 2, 0), (1000, 4, 368), (20_000, 2, 9_483), (60, 2, 17), (8, 1, 2)];
+        for (free, accepting, connections) in told {
             assert_eq!(suffices_for(free, accepting), connections, "{free}");
             assert!((connections + accepting - 1) * OF_A_CONNECTION <= free.max(2));
         }
