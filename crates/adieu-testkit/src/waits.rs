@@ -119,11 +119,13 @@ mod tests {
             std::io::Result::Ok(())
         });
         // Nobody takes anything, so it stops once both buffers are full.
-        let mut before = 0;
+        let mut last = (0, Instant::now());
         until("a send that waits", || {
-            std::thread::sleep(Duration::from_millis(50));
-            let last = std::mem::replace(&mut before, begun.load(Ordering::Relaxed));
-            last > 0 && last == before
+            let now = begun.load(Ordering::Relaxed);
+            if now != last.0 {
+                last = (now, Instant::now());
+            }
+            now > 0 && last.1.elapsed() >= Duration::from_millis(100)
         });
         taker.shutdown(Shutdown::Write).expect("connected");
         assert_eq!(reading.join().expect("no panic").expect("no reset"), 0);
