@@ -105,8 +105,10 @@ pub(crate) fn workers(cores: usize) -> usize {
     (adieu_os::free_descriptors() / FEW).clamp(1, cores)
 }
 
-/// How many connections so many free descriptors suffice for. A quarter is left for pipes and metrics, and no more than 1,024: a
-/// stream for which there is no pipe goes through memory, and a client for which there is no descriptor waits.
+/// How many connections a number of free descriptors suffices for.
+///
+/// A quarter of the descriptors, but no more than 1,024, is kept for pipes and metrics. A connection that finds no descriptors for a pipe is
+/// relayed through memory; a client that finds none for its upstream would have to be reset.
 fn suffices_for(free: usize, accepting: usize) -> usize {
     let quarter = free / 4;
     let kept = quarter.min(1024) + IN_PASSING.min(quarter) + accepting.saturating_sub(1) * OF_A_CONNECTION;
